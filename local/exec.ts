@@ -14,7 +14,9 @@ export class CommandError extends Error {
   readonly code: number | null;
   readonly output: string;
   constructor(command: string, code: number | null, signal: string | null, output: string) {
-    super(`${command} ended with ${signal ?? `exit code ${code}`}${output ? `\n${output.trimEnd().split("\n").slice(-15).join("\n")}` : ""}`);
+    super(
+      `${command} ended with ${signal ?? `exit code ${code}`}${output ? `\n${output.trimEnd().split("\n").slice(-15).join("\n")}` : ""}`,
+    );
     this.code = code;
     this.output = output;
   }

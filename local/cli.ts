@@ -1,0 +1,168 @@
+/** The command line behind every npm script. */
+import { spawn } from "node:child_process";
+import { rmSync } from "node:fs";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { UserError } from "./error.ts";
+import { checkout } from "./paths.ts";
+
+const collect = (value: string, all: string[]) => [...all, value];
+
+const program = new Command("inference-stack")
+  .description("An AI inference platform on Kubernetes as one Pulumi program, measured by its own load client.")
+  .showHelpAfterError();
+
+const stackCommand = (name: string, description: string) =>
+  program
+    .command(name)
+    .description(description)
+    .option("-s, --stack <name>", "stack: the file Pulumi.<name>.yaml", "dev")
+    .option(
+      "-c, --config <key=value>",
+      "set a config key for this run, such as benchmark.clients=4 (repeatable)",
+      collect,
+      [],
+    );
+
+stackCommand("start", "bring everything up, deploy the stack, measure it and print the result")
+  .option("--rerun", "measure again although nothing changed")
+  .option("--dry-run", "only say what would be built and done")
+  .action(async (options) => end((await import("./stack/start.ts")).start(options)));
+
+stackCommand("preview", "what a deployment would change; further arguments go to `pulumi preview`")
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .action(async (options, command: Command) => end((await import("./stack/start.ts")).preview(options, command.args)));
+
+program
+  .command("destroy")
+  .description("remove everything the stack deployed")
+  .option("-s, --stack <name>", "stack", "dev")
+  .action(async ({ stack }) => end((await import("./stack/start.ts")).destroy(stack)));
+
+program
+  .command("outputs")
+  .description("print the stack's outputs as JSON")
+  .option("-s, --stack <name>", "stack", "dev")
+  .action(async ({ stack }) => console.log(await (await import("./stack/start.ts")).outputs(stack)));
+
+program
+  .command("stop")
+  .description("stop the cluster; its data stays for the next start")
+  .option("--purge", "also remove the cluster, the stack's state and the results of this checkout")
+  .action(async ({ purge }) => (await import("./stop.ts")).stop(purge === true));
+
+program
+  .command("status")
+  .description("what runs here")
+  .action(async () => end((await import("./doctor.ts")).status()));
+
+program
+  .command("doctor")
+  .description("what is wrong on this machine or with this cluster, and how to mend it")
+  .action(async () => end((await import("./doctor.ts")).doctor()));
+
+program
+  .command("pulumi")
+  .description("any Pulumi command in this checkout's environment, such as `npm run pulumi -- stack history`")
+  .allowUnknownOption()
+  .helpOption(false)
+  .argument("[args...]")
+  .action(async (args) => end((await import("./stack/start.ts")).pulumi(process.env.PULUMI_STACK || "dev", args)));
+
+program
+  .command("kubectl")
+  .description("any kubectl command against this checkout's cluster")
+  .allowUnknownOption()
+  .helpOption(false)
+  .argument("[args...]")
+  .action(async (args) => {
+    const { ensure } = await import("./toolchain/index.ts");
+    const { state } = await import("./paths.ts");
+    const { bin } = await ensure(["kubernetes"]);
+    return end(attach(join(bin, "kubectl"), [`--kubeconfig=${state.kubeconfig}`, ...args]));
+  });
+
+program
+  .command("client")
+  .description("the load client by hand, against any server")
+  .allowUnknownOption()
+  .helpOption(false)
+  .argument("[args...]")
+  .action((args) => end(attach(process.execPath, [join(checkout, "benchmarks", "client", "main.ts"), ...args])));
+
+program
+  .command("model")
+  .description("build the model repository and the request tensors, and print their folder")
+  .action(async () => console.log((await (await import("./toolchain/index.ts")).ensure(["model"])).model));
+
+program
+  .command("test")
+  .description("type check, lint and all tests; `-- --project unit` for those that need no cluster")
+  .allowUnknownOption()
+  .argument("[args...]", "arguments for vitest")
+  .action(async (args: string[]) => {
+    for (const [tool, ...rest] of [
+      ["tsc", "-p", "."],
+      ["biome", "check", "."],
+      ["vitest", "run", ...args],
+    ]) {
+      const code = await attach(join(checkout, "node_modules", ".bin", tool), rest);
+      if (code !== 0) return end(Promise.resolve(code));
+    }
+  });
+
+program
+  .command("bench")
+  .description("measurements of this project itself")
+  .argument("[name]", "path: the whole path against raw OpenVINO; repeat: 20 runs of the unchanged stack", "path")
+  .allowUnknownOption()
+  .argument("[args...]")
+  .action(async (name: string, args: string[]) =>
+    end(attach(process.execPath, [join(checkout, "test", "perf", `${name}.ts`), ...args])),
+  );
+
+program
+  .command("run")
+  .description("a tool of node_modules/.bin")
+  .allowUnknownOption()
+  .helpOption(false)
+  .argument("<tool>")
+  .argument("[args...]")
+  .action((tool: string, args: string[]) => end(attach(join(checkout, "node_modules", ".bin", tool), args)));
+
+/** Runs a command on this terminal; resolves to its exit code. */
+function attach(command: string, args: string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: "inherit", cwd: checkout });
+    const hold = () => {}; // the child is told as well and decides
+    process.on("SIGINT", hold);
+    child.once("error", reject);
+    child.once("exit", (code, signal) => {
+      process.off("SIGINT", hold);
+      resolve(signal ? 128 + constants.signals[signal] : (code ?? 1));
+    });
+  });
+}
+
+async function end(code: Promise<number>): Promise<void> {
+  process.exitCode = await code;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(`\nerror: ${(error as Error).message}`);
+  // What is not the user's to mend is ours: keep the place for a report, out of the way.
+  if (!(error instanceof UserError)) {
+    const { writeFileSync, mkdirSync } = await import("node:fs");
+    const { stateDir } = await import("./paths.ts");
+    const file = join(stateDir, "last-error.txt");
+    mkdirSync(stateDir, { recursive: true });
+    rmSync(file, { force: true });
+    writeFileSync(file, String((error as Error).stack));
+    console.error(`details: ${file}`);
+  }
+  process.exitCode = 1;
+}

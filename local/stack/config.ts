@@ -1,0 +1,87 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { dump, load } from "js-yaml";
+import { UserError } from "../error.ts";
+import { checkout, state } from "../paths.ts";
+
+export const PROJECT = "inference-stack";
+
+type Value = string | number | boolean | null | Value[] | { [key: string]: Value };
+interface StackFile {
+  config?: Record<string, Value>;
+  [setting: string]: unknown;
+}
+
+/** The stack's file as the user keeps it in the checkout. */
+export function readStackFile(stack: string): StackFile {
+  const file = join(checkout, `Pulumi.${stack}.yaml`);
+  if (!existsSync(file)) {
+    const known = readdirSync(checkout).flatMap((f) => /^Pulumi\.(.+)\.yaml$/.exec(f)?.[1] ?? []);
+    throw new UserError(
+      `there is no stack "${stack}": Pulumi.${stack}.yaml does not exist`,
+      `stacks here: ${known.join(", ")}`,
+    );
+  }
+  return (load(readFileSync(file, "utf8")) as StackFile | undefined) ?? {};
+}
+
+/** A project key's value in the stack's file, read without the program's checks. */
+export function configOf(stack: string, key: string): Value | undefined {
+  return readStackFile(stack).config?.[`${PROJECT}:${key}`];
+}
+
+export const stackFile = (stack: string) => join(state.stacks, `Pulumi.${stack}.yaml`);
+
+/**
+ * Writes the copy of the stack's file that the engine reads and writes (it adds its salt), so that the checkout stays
+ * clean: the user's file, over it what this machine adds (`local`), over it what the command line sets.
+ *
+ * @param sets `key=value` with dotted keys, such as `benchmark.clients=4`; values are JSON where they parse as such
+ */
+export function writeStackFile(stack: string, local: Record<string, Value>, sets: readonly string[]): string {
+  const file = stackFile(stack);
+  const before = existsSync(file) ? ((load(readFileSync(file, "utf8")) as StackFile | undefined) ?? {}) : {};
+  const { config, ...settings } = readStackFile(stack);
+  const merged: Record<string, Value> = { ...config };
+  for (const [key, value] of Object.entries(local)) {
+    const name = `${PROJECT}:${key}`;
+    merged[name] = isObject(value) && isObject(merged[name]) ? { ...merged[name], ...value } : value;
+  }
+  for (const set of sets) assign(merged, set);
+  mkdirSync(state.stacks, { recursive: true });
+  const salt = before.encryptionsalt === undefined ? {} : { encryptionsalt: before.encryptionsalt };
+  writeFileSync(file, dump({ ...salt, ...settings, config: merged }), { mode: 0o600 });
+  return file;
+}
+
+function assign(config: Record<string, Value>, set: string): void {
+  const [, key, text] = /^([^=]+)=(.*)$/s.exec(set) ?? [];
+  if (!key) throw new UserError(`--config ${set}: expected key=value, such as instances=2 or benchmark.clients=4`);
+  const [first, ...path] = key.split(".");
+  const name = first.includes(":") ? first : `${PROJECT}:${first}`;
+  if (path.length === 0) {
+    config[name] = parse(text);
+    return;
+  }
+  let at: Record<string, Value> = isObject(config[name]) ? { ...config[name] } : {};
+  config[name] = at;
+  for (const part of path.slice(0, -1)) {
+    const below = at[part];
+    const copy: Record<string, Value> = isObject(below) ? { ...below } : {};
+    at[part] = copy;
+    at = copy;
+  }
+  at[path.at(-1)!] = parse(text);
+}
+
+function parse(text: string): Value {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function isObject(value: Value | undefined): value is Record<string, Value> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,168 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Result } from "../../benchmarks/result.ts";
+import { CONTEXT, loadImages, NODE, startCluster } from "../cluster/cluster.ts";
+import { readTopology } from "../cluster/topology.ts";
+import { UserError } from "../error.ts";
+import { withLock } from "../lock.ts";
+import { state, stateDir } from "../paths.ts";
+import { ensure, type Need, plan, type Toolchain } from "../toolchain/index.ts";
+import { configOf, writeStackFile } from "./config.ts";
+import { type Engine, openEngine, openStack } from "./engine.ts";
+import { unwellPods } from "./failure.ts";
+import { confine } from "./isolation.ts";
+import { adoptPending } from "./pending.ts";
+import { nextCommands, type Outputs, summary } from "./summary.ts";
+
+export interface StartOptions {
+  readonly stack: string;
+  /** `key=value` settings over the stack's file, for this run. */
+  readonly config: readonly string[];
+  /** Measure again although nothing changed. */
+  readonly rerun?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** One instance, one command at a time. */
+const lock = join(stateDir, "stack.lock");
+/** The machine's: two measurements at once would measure each other. */
+const measuring = "/run/lock/inference-stack.measuring";
+
+const tell = (line: string) => console.log(`  ${line}`);
+
+/** Everything from nothing to the printed measurement. Returns the exit code. */
+export async function start(options: StartOptions): Promise<number> {
+  const needs = needsOf(options.stack);
+  if (options.dryRun) return dryRun(needs);
+  const tools = await ensure(needs);
+  return locked(async () => {
+    if (isEmbedded(options.stack)) {
+      console.log("Cluster");
+      await startCluster(tools.bin, tools.images, tell);
+      await loadImages(Object.values(tools.images), tell);
+    }
+    const { engine, file } = await prepare(options, tools);
+    confine(options.stack, file);
+    console.log("Stack");
+    const before = await outputsOf(engine, options.stack);
+    const code = await withLock(
+      measuring,
+      () => engine.attach(["up", "--yes", "--stack", options.stack, "--config-file", file, "--suppress-outputs"]),
+      () => tell("waiting for another measurement on this machine to end"),
+    );
+    if (code !== 0) {
+      if (isEmbedded(options.stack)) console.error(await unwellPods());
+      return code;
+    }
+    const outputs = await outputsOf(engine, options.stack);
+    const result = outputs.benchmark;
+    const fresh = result?.startedAt !== before.benchmark?.startedAt;
+    console.log(summary(outputs, result && keep(result), fresh));
+    console.log(nextCommands(options.stack));
+    return 0;
+  });
+}
+
+/** `pulumi preview` of the stack. Needs no cluster when the stack was never deployed. */
+export async function preview(options: StartOptions, args: readonly string[]): Promise<number> {
+  const tools = await ensure(needsOf(options.stack));
+  return locked(async () => {
+    const { engine, file } = await prepare(options, tools);
+    return engine.attach(["preview", "--stack", options.stack, "--config-file", file, ...args]);
+  });
+}
+
+/** `pulumi destroy` of the stack: nothing it made stays. */
+export async function destroy(stack: string): Promise<number> {
+  const tools = await ensure(["pulumi"]);
+  return locked(async () => {
+    const engine = await openEngine(tools.pulumi);
+    const file = join(state.stacks, `Pulumi.${stack}.yaml`);
+    if (!existsSync(file))
+      throw new UserError(`stack "${stack}" was never deployed from here; there is nothing to destroy`);
+    await openStack(engine, stack);
+    await adoptPending(engine, stack, file);
+    return engine.attach(["destroy", "--yes", "--stack", stack, "--config-file", file]);
+  });
+}
+
+/** Any Pulumi command in the environment of this instance. */
+export async function pulumi(stack: string, args: readonly string[]): Promise<number> {
+  const tools = await ensure(["pulumi"]);
+  const engine = await openEngine(tools.pulumi);
+  const file = join(state.stacks, `Pulumi.${stack}.yaml`);
+  const takesFile = ["up", "update", "preview", "destroy", "refresh", "import", "watch"].includes(args[0]);
+  const more = takesFile && existsSync(file) && !args.includes("--config-file") ? ["--config-file", file] : [];
+  return engine.attach([...args, ...more], { PULUMI_STACK: stack });
+}
+
+/** The stack's outputs as JSON text; the benchmark's result among them. */
+export async function outputs(stack: string): Promise<string> {
+  const tools = await ensure(["pulumi"]);
+  return JSON.stringify(await outputsOf(await openEngine(tools.pulumi), stack), null, 2);
+}
+
+const locked = <T>(work: () => Promise<T>) =>
+  withLock(lock, work, () => tell("waiting for another command of this checkout to end"));
+
+async function prepare(options: StartOptions, tools: Toolchain): Promise<{ engine: Engine; file: string }> {
+  const local = isEmbedded(options.stack) ? embeddedConfig(tools) : {};
+  const file = writeStackFile(options.stack, { ...local, ...rerun(options) }, options.config);
+  const engine = await openEngine(tools.pulumi);
+  await openStack(engine, options.stack);
+  await adoptPending(engine, options.stack, file);
+  return { engine, file };
+}
+
+/** What only this machine knows of an embedded stack. */
+function embeddedConfig(tools: Toolchain) {
+  const images = Object.fromEntries(Object.entries(tools.images).map(([name, { ref }]) => [name, ref]));
+  return {
+    cluster: { kind: "embedded", kubeconfig: state.kubeconfig, context: CONTEXT },
+    topology: [{ ...readTopology(NODE) }],
+    images,
+    model: { source: tools.model },
+  };
+}
+
+/** The counter that makes an unchanged experiment a new one; kept, so that the next start finds its result. */
+function rerun({ stack, rerun }: StartOptions): Record<string, { rerun: number }> {
+  const file = join(state.stacks, `${stack}.rerun`);
+  const count = (existsSync(file) ? Number(readFileSync(file, "utf8")) : 0) + (rerun ? 1 : 0);
+  if (count === 0) return {};
+  mkdirSync(state.stacks, { recursive: true });
+  writeFileSync(file, String(count));
+  return { benchmark: { rerun: count } };
+}
+
+export function isEmbedded(stack: string): boolean {
+  return (configOf(stack, "cluster") as { kind?: string } | undefined)?.kind === "embedded";
+}
+
+function needsOf(stack: string): Need[] {
+  return isEmbedded(stack)
+    ? ["pulumi", "kubernetes", "model", "pause", "coredns", "minio", "triton", "node"]
+    : ["pulumi"];
+}
+
+async function dryRun(needs: Need[]): Promise<number> {
+  console.log("npm start would:");
+  for (const step of await plan(needs)) console.log(`  ${step.done ? "reuse" : "make "}  ${step.title}`);
+  console.log("  then boot the cluster, run `pulumi up`, measure, and print the result");
+  return 0;
+}
+
+async function outputsOf(engine: Engine, stack: string): Promise<Outputs> {
+  return engine.read(["stack", "output", "--json", "--stack", stack]).then(
+    (text) => JSON.parse(text) as Outputs,
+    () => ({}),
+  );
+}
+
+/** Results outlive the stack: one file for each experiment and run. */
+function keep(result: Result): string {
+  mkdirSync(state.results, { recursive: true });
+  const file = join(state.results, `${result.startedAt.replace(/[:.]/g, "-")}-${result.key}.json`);
+  if (!existsSync(file)) writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+  return file;
+}

@@ -1,0 +1,72 @@
+import type { Result, Timing } from "../../benchmarks/result.ts";
+
+/** What the stack of the program exports, as `pulumi stack output --json` prints it. */
+export interface Outputs {
+  readonly endpoint?: unknown;
+  readonly plan?: PlanOutput;
+  readonly benchmark?: Result;
+}
+
+interface PlanOutput {
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly instances: readonly { readonly cpus: string; readonly memoryNode: number }[];
+    readonly clientCpus?: string | null;
+  }[];
+}
+
+/** The end of `npm start`: what was measured, whether it can be trusted, on which CPUs, and what to do next. */
+export function summary(outputs: Outputs, resultFile: string | undefined, fresh: boolean): string {
+  const result = outputs.benchmark;
+  const plan = outputs.plan ? ["CPU plan", ...planLines(outputs.plan), ""] : [];
+  if (!result) return [...plan, "No benchmark in this stack (benchmark.enabled is false)."].join("\n");
+  const { load, throughput, latencyMs, errors, correctness, counts, verdict, target } = result;
+  const rows: [string, string][] = [
+    [
+      "model",
+      `${target.model} over ${target.protocol}, ${load.requested.clients} clients for ${load.requested.durationSeconds} s`,
+    ],
+    ["throughput", `${throughput.inferencesPerSecond.toFixed(1)} inferences/s`],
+    ["latency", percentiles(latencyMs)],
+    ["errors", `${errors.total} of ${counts.sent} requests${kinds(errors.byKind)}`],
+    ["answers", `${correctness.checked - correctness.wrong} of ${correctness.checked} right`],
+    ["verdict", verdict.valid ? "VALID" : "INVALID"],
+    ...verdict.reasons.map((reason): [string, string] => ["", `- ${reason}`]),
+    ...verdict.notes.map((note): [string, string] => ["", `note: ${note}`]),
+    ["measured", `${result.endedAt}${fresh ? "" : " (nothing changed since: not measured again)"}`],
+    ...(resultFile ? [["result file", resultFile] as [string, string]] : []),
+  ];
+  return ["", ...plan, "Measurement", ...table(rows), ""].join("\n");
+}
+
+function planLines(plan: PlanOutput): string[] {
+  return plan.nodes.flatMap((node) => [
+    ...node.instances.map((at, i) => `  ${node.name}  instance ${i}  CPUs ${at.cpus}  memory node ${at.memoryNode}`),
+    `  ${node.name}  client      ${node.clientCpus ? `CPUs ${node.clientCpus}` : "shares the servers' CPUs"}`,
+  ]);
+}
+
+function percentiles({ p50, p90, p99, p999, max }: Timing): string {
+  const ms = (value: number | null) => (value === null ? "too few samples" : `${value.toFixed(2)} ms`);
+  return `p50 ${ms(p50)}   p90 ${ms(p90)}   p99 ${ms(p99)}   p99.9 ${ms(p999)}   max ${ms(max)}`;
+}
+
+function kinds(byKind: Readonly<Record<string, number>>): string {
+  const list = Object.entries(byKind).map(([kind, count]) => `${kind}: ${count}`);
+  return list.length ? ` (${list.join(", ")})` : "";
+}
+
+function table(rows: readonly [string, string][]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`);
+}
+
+export function nextCommands(stack: string): string {
+  const other = stack === "dev" ? "" : ` --stack ${stack}`;
+  return [
+    "Next",
+    `  npm start -- --config benchmark.clients=4${other}    change one thing and measure again`,
+    `  npm run --silent outputs${other ? ` --${other}` : ""}                     everything measured, as JSON`,
+    `  npm stop                                     stop the cluster (-- --purge removes all of it)`,
+  ].join("\n");
+}
