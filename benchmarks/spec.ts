@@ -20,7 +20,7 @@ export interface BenchmarkSpec {
 
 export interface Target {
   readonly protocol: "v2-grpc" | "v2-rest";
-  /** DNS name whose addresses (one per server instance) the client spreads its connections over. */
+  /** DNS name whose addresses (one per server instance) the client spreads its connections over; several with commas. */
   readonly host: string;
   readonly port: number;
   readonly model: string;
@@ -38,6 +38,8 @@ export interface ClosedLoop {
   readonly durationSeconds: number;
   /** Seeds the order in which the inputs are drawn. */
   readonly seed: number;
+  /** A request without a complete reply after this long has failed. Default 10. */
+  readonly timeoutSeconds?: number;
 }
 
 /** What makes a run INVALID. */

@@ -1,0 +1,222 @@
+import { type Static, type TSchema, Type } from "typebox";
+import { Value } from "typebox/value";
+import { UserError } from "../local/error.ts";
+
+/**
+ * The result of one experiment: the one definition, from which come the type, the check and the published
+ * `result.schema.json` (JSON Schema 2020-12; `node benchmarks/result.ts` writes it anew).
+ */
+export const schemaVersion = 1;
+
+const object = <P extends Record<string, TSchema>>(description: string, properties: P) =>
+  Type.Object(properties, { description, additionalProperties: false });
+const text = (description: string) => Type.String({ description });
+const number = (description: string) => Type.Number({ description });
+const amount = (description: string) => Type.Number({ description, minimum: 0 });
+const count = (description: string) => Type.Integer({ description, minimum: 0 });
+const instant = (description: string) => Type.String({ description, format: "date-time" });
+const orNull = <T extends TSchema>(schema: T, when: string) => {
+  const { description, ...rest } = schema as T & { description?: string };
+  return Type.Union([rest as T, Type.Null()], { description: `${description ?? ""} Null ${when}.`.trim() });
+};
+const byName = <T extends TSchema>(value: T, description: string) => Type.Record(Type.String(), value, { description });
+
+const percentile = (p: string, samples: number) =>
+  orNull(amount(`${p} of the samples took at most this long, in milliseconds.`), `with fewer than ${samples} samples`);
+
+const timing = (description: string) =>
+  object(description, {
+    mean: orNull(amount("Arithmetic mean, exact, in milliseconds."), "without samples"),
+    p50: percentile("50 %", 20),
+    p90: percentile("90 %", 100),
+    p95: percentile("95 %", 200),
+    p99: percentile("99 %", 1000),
+    p999: percentile("99.9 %", 10_000),
+    max: orNull(amount("Longest sample, exact, in milliseconds."), "without samples"),
+  });
+
+const distribution = (description: string) =>
+  object(description, {
+    hdr: text("HdrHistogram, V2 compressed encoding, base64; integer microseconds, 3 significant digits."),
+    count: count("Number of samples."),
+    minMicros: orNull(count("Shortest sample, exact, in microseconds."), "without samples"),
+    maxMicros: orNull(count("Longest sample, exact, in microseconds."), "without samples"),
+    sumMicros: count("Sum of all samples, exact, in microseconds."),
+  });
+
+const closedLoop = object("N clients that each send the next request as soon as the last was answered.", {
+  mode: Type.Literal("closed", { description: "Closed loop." }),
+  clients: Type.Integer({ description: "Clients that send at the same time.", minimum: 1 }),
+  warmupSeconds: amount("Time before the measured interval, in seconds; nothing of it is recorded."),
+  durationSeconds: amount("Length of the measured interval, in seconds."),
+  seed: Type.Integer({ description: "Seeds the order in which the inputs are drawn." }),
+  timeoutSeconds: amount("A request without a complete reply after this many seconds has failed."),
+});
+
+const server = object("One server instance that was measured.", {
+  pod: text("Name of the pod."),
+  node: text("Name of its node."),
+  address: text("Address of the pod."),
+  cpusPlanned: orNull(text("CPUs it was to run on, as a Linux list."), "if it was not pinned"),
+  cpusAllowed: orNull(
+    text("CPUs it could really run on, as a Linux list, read back from its log."),
+    "if its log does not say",
+  ),
+  images: Type.Array(Type.String(), { description: "Images that really ran in it, with their digests." }),
+});
+
+export const ResultSchema = Type.Object(
+  {
+    schemaVersion: Type.Literal(schemaVersion, { description: "Version of this schema." }),
+    key: text("Key of the experiment: a hash of everything that was chosen for it. Empty for a run by hand."),
+    startedAt: instant("Start of the measured interval (after the warm-up), ISO 8601, UTC."),
+    endedAt: instant("End of the measured interval, ISO 8601, UTC."),
+    verdict: object("Whether the numbers can be trusted.", {
+      valid: Type.Boolean({ description: "False: this run must not win a comparison or become a baseline." }),
+      reasons: Type.Array(Type.String(), {
+        description: "One sentence for each thing that makes it invalid; empty if valid.",
+      }),
+      notes: Type.Array(Type.String(), {
+        description: "What the reader should know and what does not make it invalid.",
+      }),
+    }),
+    load: object("The load that was asked for and the load that there was.", {
+      requested: closedLoop,
+      achieved: object("What was really done to the servers.", {
+        durationSeconds: amount("Length of the measured interval, in seconds."),
+        requestsPerSecond: amount("Requests finished (answered or failed) in the interval, per second."),
+        concurrency: amount("Mean number of requests in flight (Little's law over the answered ones)."),
+      }),
+    }),
+    throughput: object("Answers that arrived within the measured interval, over its length.", {
+      inferencesPerSecond: amount("Inferences per second (requests times batch size)."),
+      requestsPerSecond: amount("Answered requests per second."),
+      drift: orNull(
+        number("Rate of the second half relative to the first, less one: -0.1 is 10 % slower."),
+        "without answers in the first half",
+      ),
+    }),
+    latencyMs: timing("From the intended send time to the complete reply, in milliseconds; answered requests."),
+    serviceTimeMs: timing("From the actual send to the complete reply, in milliseconds; answered requests."),
+    slipMs: timing("From the intended to the actual send, in milliseconds; close to 0 in a closed loop."),
+    counts: object("Requests that were due in the measured interval.", {
+      sent: count("All of them: answered, failed and abandoned together."),
+      answered: count("Complete replies without an error."),
+      failed: count("Errors and time-outs."),
+      abandoned: count("Still without a reply when the run was interrupted."),
+      inferences: count("Inferences in the answered requests."),
+      warmup: count("Requests of the warm-up (not among the others)."),
+    }),
+    errors: object("Failed requests.", {
+      total: count("Number of failed requests."),
+      byKind: byName(Type.Integer({ minimum: 1 }), "Number by kind: `timeout`, `grpc UNAVAILABLE`, `http 503`, ..."),
+      examples: byName(Type.String(), "What the first failure of each kind said."),
+    }),
+    correctness: object("Answers compared with the labels of the inputs.", {
+      checked: count("Answers compared."),
+      wrong: count("Answers that were not among the right ones."),
+    }),
+    bytesOnTheWire: object("TCP payload over the whole run, warm-up included: bodies, headers, framing.", {
+      perRequest: amount("Bytes sent per request."),
+      perReply: amount("Bytes received per request."),
+    }),
+    segments: Type.Array(
+      object("What happened in one part of the measured interval.", {
+        startSeconds: amount("Start, in seconds from the start of the interval."),
+        durationSeconds: amount("Length in seconds."),
+        answered: count("Answers that arrived in it."),
+        failed: count("Requests that failed in it."),
+        meanLatencyMs: orNull(amount("Mean latency of these answers in milliseconds."), "without answers"),
+      }),
+      { description: "The measured interval in equal parts, in order of time." },
+    ),
+    servers: Type.Array(
+      object("Requests of the measured interval by server address.", {
+        address: text("Address and port."),
+        answered: count("Answered requests."),
+        failed: count("Failed requests."),
+      }),
+      { description: "How the load was spread over the addresses." },
+    ),
+    histogram: object("All samples, so that runs can be merged exactly.", {
+      latency: distribution("Samples of latencyMs."),
+      serviceTime: distribution("Samples of serviceTimeMs."),
+      slip: distribution("Samples of slipMs."),
+    }),
+    environment: object("What was there, as measured and not as planned.", {
+      kernel: text("Kernel release of the client's node."),
+      cpuModel: text("CPU model of the client's node."),
+      node: text("Name of the client's node (host name for a run by hand)."),
+      clientCpus: text("CPUs the client could run on, as a Linux list."),
+      clientCpuSeconds: amount("CPU time of the client in the measured interval, in seconds."),
+      versions: object("Versions that ran.", {
+        node: text("Node.js of the client."),
+        client: text("SHA-256 of the client's bundle, or `source`."),
+      }),
+      servers: Type.Array(server, { description: "Server pods; empty for a run by hand." }),
+    }),
+    plan: orNull(
+      object("What was planned for the servers and the client.", {
+        hash: text("Value of the label inference-stack/plan of the pods."),
+        instances: count("Number of server pods."),
+        clientCpus: orNull(text("CPUs set apart for the client."), "if it shares the servers'"),
+      }),
+      "for a run by hand",
+    ),
+    target: object("What was measured.", {
+      protocol: Type.Union([Type.Literal("v2-grpc"), Type.Literal("v2-rest")], { description: "Protocol." }),
+      host: text("Host name or names."),
+      port: count("Port."),
+      model: text("Name of the model."),
+      input: text("Name of the input tensor."),
+      output: text("Name of the output tensor whose largest entry is the answer."),
+    }),
+    about: byName(Type.Unknown(), "Whatever the program wanted to be kept with the result."),
+  },
+  {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "inference-stack benchmark result",
+    description: "What one experiment measured, whether it can be trusted, and what it ran on.",
+    additionalProperties: false,
+  },
+);
+
+export type Result = Static<typeof ResultSchema>;
+export type Timing = Result["latencyMs"];
+export type Distribution = Result["histogram"]["latency"];
+export type Verdict = Result["verdict"];
+export type Segment = Result["segments"][number];
+
+/**
+ * Reads a result from its JSON text.
+ *
+ * @throws UserError that names the first places where the text does not follow the schema
+ */
+export function parseResult(text: string): Result {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`The benchmark result is not JSON: ${(error as Error).message}`);
+  }
+  const version = (value as { schemaVersion?: unknown } | null)?.schemaVersion;
+  if (version !== undefined && version !== schemaVersion)
+    throw new UserError(
+      `The benchmark result has schema version ${JSON.stringify(version)}; this program reads ${schemaVersion}.`,
+      "Measure again with this version, or read it with the version that wrote it.",
+    );
+  if (Value.Check(ResultSchema, value)) return value;
+  const faults = Value.Errors(ResultSchema, value)
+    .filter(({ keyword }) => keyword !== "boolean") // says nothing that additionalProperties does not say
+    .map(({ instancePath, message, params }) => {
+      const names = Object.values(params ?? {}).find(Array.isArray);
+      const found = names ? "" : `, not ${JSON.stringify(Value.Pointer.Get(value, instancePath))?.slice(0, 80)}`;
+      return `  ${instancePath || "/"} ${message}${found}`;
+    });
+  throw new UserError("The benchmark result does not follow its schema:", ...faults.slice(0, 5));
+}
+
+if (import.meta.main) {
+  const { writeFileSync } = await import("node:fs");
+  writeFileSync(`${import.meta.dirname}/result.schema.json`, `${JSON.stringify(ResultSchema, null, 2)}\n`);
+}
