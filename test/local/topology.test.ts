@@ -1,0 +1,81 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { parseCpuList, readTopology } from "../../local/cluster/topology.ts";
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "topology-"));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** A sysfs of our own. */
+function machine(files: Record<string, string>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), `${text}\n`);
+  }
+}
+
+function siblings(pairs: Record<number, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(pairs).map(([cpu, list]) => [`cpu/cpu${cpu}/topology/thread_siblings_list`, list]),
+  );
+}
+
+describe("readTopology", () => {
+  it("reads interleaved numbering as the kernel tells it", () => {
+    machine({ "cpu/online": "0-3", "node/node0/cpulist": "0,2", "node/node1/cpulist": "1,3" });
+    expect(readTopology("n", root)).toEqual({
+      name: "n",
+      numa: [
+        [0, 2],
+        [1, 3],
+      ],
+      smt: 1,
+    });
+  });
+
+  it("keeps one hardware thread of each core", () => {
+    machine({
+      "cpu/online": "0-7",
+      "node/node0/cpulist": "0-1,4-5",
+      "node/node1/cpulist": "2-3,6-7",
+      ...siblings({ 0: "0,4", 1: "1,5", 2: "2,6", 3: "3,7", 4: "0,4", 5: "1,5", 6: "2,6", 7: "3,7" }),
+    });
+    expect(readTopology("n", root)).toEqual({
+      name: "n",
+      numa: [
+        [0, 1],
+        [2, 3],
+      ],
+      smt: 2,
+    });
+  });
+
+  it("leaves out CPUs that are offline, and memory nodes without CPUs", () => {
+    machine({
+      "cpu/online": "0,2-3",
+      "node/node0/cpulist": "0-3",
+      "node/node1/cpulist": "",
+      ...siblings({ 0: "0-1", 2: "2-3", 3: "2-3" }),
+    });
+    expect(readTopology("n", root)).toEqual({ name: "n", numa: [[0, 2]], smt: 2 });
+  });
+
+  it("takes a kernel without NUMA as one node, and sorts node10 after node2", () => {
+    machine({ "cpu/online": "0-1" });
+    expect(readTopology("n", root).numa).toEqual([[0, 1]]);
+    machine({ "node/node10/cpulist": "1", "node/node2/cpulist": "0" });
+    expect(readTopology("n", root).numa).toEqual([[0], [1]]);
+  });
+});
+
+describe("parseCpuList", () => {
+  it.each([
+    ["0", [0]],
+    ["0-2,8", [0, 1, 2, 8]],
+    ["", []],
+  ])("reads %j", (list, cpus) => expect(parseCpuList(list)).toEqual(cpus));
+});
