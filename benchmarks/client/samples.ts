@@ -32,7 +32,7 @@ export class Samples {
   /** @param ms the duration in milliseconds; rounded to whole microseconds, and never less than 0 */
   record(ms: number): void {
     const micros = ms > 0 ? Math.round(ms * 1000) : 0;
-    this.#histogram.recordValue(micros < highestMicros ? micros : highestMicros);
+    this.#histogram.recordValue(Math.min(micros, highestMicros));
     this.count++;
     this.sumMicros += micros;
     if (micros < this.minMicros) this.minMicros = micros;
