@@ -1,0 +1,176 @@
+import { cpSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import { cacheDir, checkout } from "../paths.ts";
+import { aptOfThisMachine, type Distribution, systemPython } from "./distribution.ts";
+import { type Go, type GoModuleName, goTarget } from "./go.ts";
+import { pythonTarget } from "./python.ts";
+import { type Job, key, type Target } from "./target.ts";
+
+export const imageNames = ["pause", "coredns", "minio", "node", "triton"] as const;
+export type ImageName = (typeof imageNames)[number];
+
+/** The Node that programs inside the cluster run on. */
+const NODE = "24.21.0";
+
+export interface ImageTarget extends Target {
+  readonly ref: string;
+}
+
+/** Every image by name; none is built before it is asked for. */
+export function imageTargets(go: Go, release: Distribution): Readonly<Record<ImageName, ImageTarget>> {
+  const base = baseTarget(release);
+  const node = nodeTarget();
+  const wheels = pythonTarget("triton", release, 25);
+  const fromGo = (name: GoModuleName & ImageName) => {
+    const program = goTarget(name, go);
+    return image({
+      name,
+      needs: [program],
+      seconds: 10,
+      megabytes: 400,
+      inputs: { [name]: () => join(program.path, name) },
+    });
+  };
+  return {
+    pause: image({
+      name: "pause",
+      needs: [],
+      release,
+      seconds: 5,
+      megabytes: 20,
+      inputs: { catatonit: () => "/usr/bin/catatonit" },
+    }),
+    coredns: fromGo("coredns"),
+    minio: fromGo("minio"),
+    node: image({
+      name: "node",
+      needs: [base, node],
+      seconds: 15,
+      megabytes: 900,
+      inputs: { "base.tar": () => base.path, node: () => node.path },
+    }),
+    triton: image({
+      name: "triton",
+      needs: [base, wheels],
+      seconds: 40,
+      megabytes: 2500,
+      inputs: { "base.tar": () => base.path, python: () => wheels.path },
+      async finish(job, context) {
+        const packages = join(context, "python");
+        const how = ["-q", "-j1", "--invalidation-mode", "unchecked-hash", "-s", packages, "-p", "/opt/py"];
+        // A wheel may carry files for another Python, which are never imported.
+        await job.run("/usr/bin/python3", ["-m", "compileall", ...how, packages]).catch(() => {});
+        return ["--build-arg", `PYTHON=${await systemPython()}`];
+      },
+    }),
+  };
+}
+
+interface ImageDefinition {
+  readonly name: ImageName;
+  readonly needs: readonly Target[];
+  /** Set when an input comes from a package of this machine's release. */
+  readonly release?: Distribution;
+  readonly seconds: number;
+  readonly megabytes: number;
+  /** Files and folders laid beside the Containerfile, by their name there. */
+  readonly inputs: Readonly<Record<string, () => string>>;
+  /** Completes the build context; returns further arguments of the build. */
+  finish?(job: Job, context: string): Promise<readonly string[]>;
+}
+
+/** An image of our own: `images/NAME` with built inputs laid beside its Containerfile, as a docker-archive. */
+function image(definition: ImageDefinition): ImageTarget {
+  const { name, needs, seconds, megabytes } = definition;
+  const source = join(checkout, "images", name);
+  const inputKeys = needs.map((input) => relative(cacheDir, input.path));
+  const id = key(...hashable(source), ...inputKeys, JSON.stringify(definition.release ?? {}), process.arch);
+  const ref = `localhost/inference-stack/${name}:${id}`;
+  return {
+    id: `image:${name}`,
+    title: `image ${name}`,
+    path: join(cacheDir, "images", `${name}-${id}.tar`),
+    ref,
+    needs,
+    packages: ["base", "images"],
+    lane: "other",
+    seconds,
+    megabytes,
+    async build(job) {
+      const context = join(job.work, "context");
+      cpSync(source, context, { recursive: true });
+      for (const [file, path] of Object.entries(definition.inputs))
+        await job.run("cp", ["-a", "--reflink=auto", path(), join(context, file)]);
+      const extra = (await definition.finish?.(job, context)) ?? [];
+      // Storage of its own, thrown away afterwards: the user's images and containers are never touched.
+      const buildah = (...args: string[]) =>
+        job.run("buildah", [
+          "--root",
+          join(job.work, "storage"),
+          "--runroot",
+          join(job.work, "run"),
+          "--storage-driver",
+          "vfs",
+          ...args,
+        ]);
+      await buildah("build", "--quiet", "--isolation", "chroot", "--timestamp", "0", ...extra, "--tag", ref, context);
+      rmSync(context, { recursive: true });
+      await buildah("push", "--quiet", ref, `docker-archive:${job.out}:${ref}`);
+    },
+  };
+}
+
+function baseTarget(release: Distribution): Target {
+  const source = join(checkout, "images", "base");
+  const id = key(...hashable(source), release.id, release.codename, process.arch);
+  return {
+    id: "base",
+    title: "Debian base of the images",
+    path: join(cacheDir, "images", `base-${id}.tar`),
+    needs: [],
+    packages: ["base", "images", "python"],
+    registry: "Debian packages",
+    lane: "other",
+    seconds: 60,
+    megabytes: 700,
+    async build(job) {
+      const { sources, options } = await aptOfThisMachine(release);
+      const settings = join(job.work, "apt.conf");
+      await job.run("tee", [settings], { input: options });
+      await job.run(
+        "sh",
+        [join(source, "build.sh"), job.out, job.work, release.codename, settings, await systemPython()],
+        { input: sources },
+      );
+    },
+  };
+}
+
+function nodeTarget(): Target {
+  const name = `node-linux-${process.arch}`;
+  return {
+    id: "node",
+    title: `Node ${NODE} for the images`,
+    path: join(cacheDir, "images", `node-${NODE}-${process.arch}`),
+    needs: [],
+    packages: ["base"],
+    registry: "npm",
+    lane: "other",
+    seconds: 20,
+    megabytes: 400,
+    async build(job) {
+      const flags = ["--silent", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund"];
+      await job.run("npm", ["install", ...flags, "--prefix", job.work, `${name}@${NODE}`], { cwd: job.work });
+      await job.run("mv", [join(job.work, "node_modules", name, "bin", "node"), job.out]);
+    },
+  };
+}
+
+/** Names and contents of a folder's files, in a fixed order. */
+export function hashable(folder: string): Buffer[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes("__pycache__"))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+    .flatMap((file) => [Buffer.from(relative(folder, file)), readFileSync(file)]);
+}
