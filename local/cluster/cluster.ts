@@ -68,9 +68,11 @@ async function boot(bin: string, images: ClusterImages, tell: Tell): Promise<voi
   await loadImages([images.pause, images.coredns], tell);
   for (const object of addons(network, images.coredns.ref))
     await kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], JSON.stringify(object));
-  await until("the node", async () => (await kubectl(["get", "node", NODE])).includes(" Ready"));
-  await until("cluster DNS", dnsAnswers);
+  await until("the node", () => nodeReady(started));
+  await until("cluster DNS", () => podsReady(started, ["-n", "kube-system", "-l", "k8s-app=kube-dns"]));
   tell(`node ${NODE} and cluster DNS ready after ${seconds()}`);
+  // Pods of before come up again by themselves; what follows should not meet them half-way. One that cannot is not ours.
+  await until("the pods", () => podsReady(started, ["-A"]), 60).catch(() => {});
 }
 
 /** Starts the node's process in namespaces of its own and returns the pid of its init. */
@@ -139,18 +141,35 @@ export async function apiAnswers(): Promise<boolean> {
   );
 }
 
-async function dnsAnswers(): Promise<boolean> {
-  const ready = await kubectl([
-    "-n",
-    "kube-system",
-    "get",
-    "deployment",
-    "coredns",
-    "-o",
-    "jsonpath={.status.readyReplicas}",
-  ]);
-  return ready === "1";
+/** Whether the kubelet of this boot has said that the node is Ready: what was said before the boot does not count. */
+async function nodeReady(since: number): Promise<boolean> {
+  const { status } = JSON.parse(await kubectl(["get", "node", NODE, "-o", "json"])) as {
+    status: { conditions: { type: string; status: string; lastHeartbeatTime: string }[] };
+  };
+  return status.conditions.some(
+    (c) => c.type === "Ready" && c.status === "True" && isSince(c.lastHeartbeatTime, since),
+  );
 }
+
+interface Pod {
+  status: {
+    phase: string;
+    containerStatuses?: { ready: boolean; state: { running?: { startedAt: string } } }[];
+  };
+}
+
+/** Whether the selected pods that are not done are Ready with containers of this boot, and there is at least one. */
+async function podsReady(since: number, selection: string[]): Promise<boolean> {
+  const { items } = JSON.parse(await kubectl(["get", "pods", ...selection, "-o", "json"])) as { items: Pod[] };
+  const alive = items.filter(({ status }) => status.phase !== "Succeeded" && status.phase !== "Failed");
+  const isReady = ({ status }: Pod) =>
+    status.containerStatuses?.every(({ ready, state }) => ready && isSince(state.running?.startedAt ?? "", since)) ??
+    false;
+  return alive.length > 0 && alive.every(isReady);
+}
+
+/** Kubernetes times have whole seconds. */
+const isSince = (time: string, since: number) => Date.parse(time) >= Math.floor(since / 1000) * 1000;
 
 /** Ends the node. Its data stays, and the next start goes on with it. */
 export function stopCluster(): Promise<void> {

@@ -147,7 +147,7 @@ function needsOf(stack: string): Need[] {
 
 async function dryRun(needs: Need[]): Promise<number> {
   console.log("npm start would:");
-  for (const step of await plan(needs)) console.log(`  ${step.done ? "reuse" : "make "}  ${step.title}`);
+  for (const step of await plan(needs)) console.log(`  ${step.state === "missing" ? "make " : "reuse"}  ${step.title}`);
   console.log("  then boot the cluster, run `pulumi up`, measure, and print the result");
   return 0;
 }
