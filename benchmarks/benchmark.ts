@@ -1,0 +1,178 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { labelsOf } from "../components/labels.ts";
+import type { CpuPlan } from "../components/serving/cpuPlan.ts";
+import type { InferenceService } from "../components/serving/inferenceService.ts";
+import type { FetchArgs } from "../components/storage/fetch/container.ts";
+import { jobPod } from "./jobPod.ts";
+import { experimentKey } from "./key.ts";
+import { parseResult, type Result } from "./result.ts";
+import type { BenchmarkSpec, ClosedLoop, Target, Thresholds } from "./spec.ts";
+
+export interface BenchmarkArgs {
+  readonly namespace: string;
+  readonly service: InferenceService;
+  readonly plan: CpuPlan;
+  readonly target: Pick<Target, "protocol" | "model" | "input" | "output">;
+  readonly load: ClosedLoop;
+  readonly thresholds: Thresholds;
+  /** How long the planned servers may take to be there alone. */
+  readonly readySeconds: number;
+  /** Raise it to measure the same experiment again. */
+  readonly rerun: number;
+  /** Image with Node.js. */
+  readonly image: string;
+  /** The bundled load client. */
+  readonly client: { readonly code: string; readonly hash: string };
+  /** Where the inputs come from. */
+  readonly inputs: FetchArgs;
+}
+
+/** What a Job takes besides waiting and measuring: its pod's start, fetching inputs, writing the result. */
+const OVERHEAD_SECONDS = 240;
+
+/**
+ * Measures the service with a Job and hands the result back. The experiment's key is in the names of the Job and of the result:
+ * as long as nothing changes nothing runs, and any change runs anew.
+ */
+export class Benchmark extends pulumi.ComponentResource {
+  readonly key: string;
+  readonly result: pulumi.Output<Result>;
+
+  constructor(name: string, args: BenchmarkArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("inference-stack:benchmarks:Benchmark", name, {}, opts);
+    const { namespace, service, client } = args;
+    const child = { parent: this, dependsOn: opts?.dependsOn };
+    const spec = benchmarkSpec(name, args);
+    const labels = { ...labelsOf("benchmark"), "app.kubernetes.io/instance": name };
+    const metadata = (named: string) => ({ namespace, name: named, labels });
+    const clientName = `${name}-client-${client.hash.slice(0, 10)}`;
+    const specName = `${name}-spec-${spec.key}`;
+    this.key = spec.key;
+
+    const bundle = new k8s.core.v1.ConfigMap(
+      `${name}-client`,
+      { metadata: metadata(clientName), data: { "client.cjs": client.code } },
+      child,
+    );
+    const experiment = new k8s.core.v1.ConfigMap(
+      `${name}-spec`,
+      { metadata: metadata(specName), data: { "spec.json": JSON.stringify(spec, null, 2) } },
+      child,
+    );
+    // Created empty, because a Role can allow writing to one name but not creating it. The Job fills it.
+    const empty = new k8s.core.v1.ConfigMap(
+      `${name}-result`,
+      { metadata: metadata(spec.result.configMap), data: { "result.json": "" } },
+      { ...child, ignoreChanges: ["data"] },
+    );
+    const account = new k8s.core.v1.ServiceAccount(
+      name,
+      { metadata: metadata(name), automountServiceAccountToken: false },
+      child,
+    );
+    const role = new k8s.rbac.v1.Role(name, { metadata: metadata(name), rules: rules(spec.result.configMap) }, child);
+    const binding = new k8s.rbac.v1.RoleBinding(
+      name,
+      {
+        metadata: metadata(name),
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name },
+        subjects: [{ kind: "ServiceAccount", name, namespace }],
+      },
+      { ...child, dependsOn: [role, account] },
+    );
+    const seconds = expectedSeconds(args);
+    const job = new k8s.batch.v1.Job(
+      name,
+      {
+        metadata: { ...metadata(`${name}-${spec.key}`), annotations: { "pulumi.com/replaceUnready": "true" } },
+        spec: {
+          backoffLimit: 0,
+          activeDeadlineSeconds: seconds,
+          template: { metadata: { labels }, spec: jobPod({ ...args, account: name, clientName, specName, spec }) },
+        },
+      },
+      {
+        parent: this,
+        dependsOn: [service, bundle, experiment, empty, binding],
+        customTimeouts: { create: `${seconds + 60}s`, update: `${seconds + 60}s` },
+      },
+    );
+
+    // The id comes out of the Job: it is unknown, and so not read, until the Job has run.
+    const written = k8s.core.v1.ConfigMap.get(
+      `${name}-measured`,
+      job.id.apply(() => `${namespace}/${spec.result.configMap}`),
+      { parent: this, dependsOn: [job] },
+    );
+    this.result = written.data.apply((data) => readResult(data, spec));
+    this.registerOutputs({ key: this.key, result: this.result });
+  }
+}
+
+/** The experiment as the client reads it. Its key covers all of it, what the servers run, and the client's code. */
+export function benchmarkSpec(name: string, args: BenchmarkArgs): BenchmarkSpec {
+  const { namespace, service, plan, target, load, thresholds, readySeconds, rerun, client, image, inputs } = args;
+  const { host, ports } = service.endpoint;
+  const clientCpus = plan.nodes[0].clientCpus ?? undefined;
+  const count = plan.nodes.reduce((sum, { instances }) => sum + instances.length, 0);
+  const chosen = {
+    target: { ...target, host, port: ports[target.protocol] },
+    load,
+    thresholds,
+    servers: {
+      namespace,
+      selector: Object.entries(service.labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(","),
+      planHash: plan.hash,
+      count,
+      readySeconds,
+      ...(Object.keys(service.cpusByPod).length > 0 ? { cpus: service.cpusByPod } : {}),
+    },
+    ...(clientCpus === undefined ? {} : { clientCpus }),
+    about: {
+      plan: plan.nodes,
+      model: inputs.prefix,
+      images: { client: image, server: service.image },
+      rerun,
+    },
+  };
+  const key = experimentKey({ chosen, pods: service.pods, client: client.hash });
+  return { key, ...chosen, result: { namespace, configMap: `${name}-result-${key}` } };
+}
+
+function rules(result: string): k8s.types.input.rbac.v1.PolicyRule[] {
+  return [
+    { apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] },
+    { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] },
+    { apiGroups: [""], resources: ["configmaps"], resourceNames: [result], verbs: ["get", "update", "patch"] },
+  ];
+}
+
+/** After this long the Job has failed, whatever it is doing. */
+export function expectedSeconds({ load, readySeconds }: Pick<BenchmarkArgs, "load" | "readySeconds">): number {
+  return Math.ceil(readySeconds + load.warmupSeconds + load.durationSeconds + OVERHEAD_SECONDS);
+}
+
+function readResult(data: Readonly<Record<string, string>> | undefined, { key, result }: BenchmarkSpec): Result {
+  const text = data?.["result.json"];
+  if (!text)
+    throw new pulumi.RunError(
+      `The benchmark Job has ended, but ConfigMap ${result.namespace}/${result.configMap} holds no result; set benchmark.rerun to measure again.`,
+    );
+  const parsed = parseOrRunError(text);
+  if (parsed.key !== key)
+    throw new pulumi.RunError(
+      `ConfigMap ${result.namespace}/${result.configMap} holds the result of experiment ${parsed.key}, not ${key}.`,
+    );
+  return parsed;
+}
+
+function parseOrRunError(text: string): Result {
+  try {
+    return parseResult(text);
+  } catch (error) {
+    throw new pulumi.RunError((error as Error).message);
+  }
+}

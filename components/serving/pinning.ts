@@ -1,0 +1,42 @@
+import type { types } from "@pulumi/kubernetes";
+import type { InstancePlan } from "./cpuPlan.ts";
+
+type EnvVar = types.input.core.v1.EnvVar;
+
+/**
+ * Pins the container's process to the CPU list of its pod, prints what the kernel then allows it, and becomes the server.
+ * Works in any image that has bash and numactl or taskset. Ends with 1 when the CPUs are not there, because a server that
+ * silently runs elsewhere would be measured as if it were pinned.
+ *
+ * The memory node is not bound: `numactl --membind` needs a capability that restricted pods do not have. A server touches its
+ * memory first on the CPUs it is pinned to, so the kernel places it on their node.
+ */
+const PIN = `set -euo pipefail
+fail() { echo "pinning: $*" >&2; exit 1; }
+IFS=';' read -ra lists <<< "$CPU_LISTS"
+cpus="\${lists[$POD_INDEX]:-}"
+[ -n "$cpus" ] || fail "pod $POD_INDEX has no CPU list in the plan ($CPU_LISTS)"
+if command -v numactl > /dev/null; then pin=(numactl "--physcpubind=$cpus" --)
+elif command -v taskset > /dev/null; then pin=(taskset -c "$cpus")
+else fail "this image has neither numactl nor taskset; use another image, or pinning: none"; fi
+said=$("\${pin[@]}" true 2>&1) || fail "CPUs $cpus cannot be used on this node: \${said%%$'\\n'*}"
+exec "\${pin[@]}" bash --norc -c "$READ_BACK" "$cpus" "$@"`;
+
+const READ_BACK = `while read -r key value; do [ "$key" != Cpus_allowed_list: ] || allowed=$value; done < /proc/self/status
+echo "Cpus_allowed_list: $allowed"
+[ "$allowed" = "$0" ] || { echo "pinning: planned are CPUs $0, but the kernel allows $allowed" >&2; exit 1; }
+exec "$@"`;
+
+/** Command that starts `command` on the CPUs of its pod. */
+export function pinned(command: readonly string[]): string[] {
+  return ["bash", "--norc", "-c", PIN, "pinning", ...command];
+}
+
+/** What that command needs to know: the CPU lists of all instances of the node, and which of them is the pod's. */
+export function pinningEnv(instances: readonly InstancePlan[]): EnvVar[] {
+  return [
+    { name: "CPU_LISTS", value: instances.map(({ cpus }) => cpus).join(";") },
+    { name: "POD_INDEX", valueFrom: { fieldRef: { fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']" } } },
+    { name: "READ_BACK", value: READ_BACK },
+  ];
+}

@@ -1,0 +1,48 @@
+import type { types } from "@pulumi/kubernetes";
+import { restrictedContainer } from "../../restricted.ts";
+import type { Bucket } from "../objectStore.ts";
+
+/** Everything a pod needs to fetch a model's files from the bucket. */
+export interface FetchArgs {
+  /** Image with Node.js. */
+  readonly image: string;
+  /** ConfigMap that holds the fetch program. */
+  readonly program: string;
+  readonly bucket: Bucket;
+  /** Folder of the model's version in the bucket, such as `lite0/1a2b3c`. */
+  readonly prefix: string;
+}
+
+const PROGRAM_VOLUME = "fetch-program";
+
+/** Init container that fills the volume `into` with the files under `subPath` of the model's folder. */
+export function fetchContainer(args: FetchArgs & { subPath: string }, into: string): types.input.core.v1.Container {
+  const { image, bucket, prefix, subPath } = args;
+  const key = (name: string) => ({ valueFrom: { secretKeyRef: { name: bucket.secretName, key: name } } });
+  return {
+    name: "fetch",
+    image,
+    command: ["node", "/program/fetch.mjs"],
+    env: [
+      { name: "S3_ENDPOINT", value: bucket.endpoint },
+      { name: "AWS_REGION", value: bucket.region },
+      { name: "S3_BUCKET", value: bucket.bucket },
+      { name: "PREFIX", value: prefix },
+      { name: "SUB_PATH", value: subPath },
+      { name: "TARGET", value: "/target" },
+      { name: "AWS_ACCESS_KEY_ID", ...key("accessKey") },
+      { name: "AWS_SECRET_ACCESS_KEY", ...key("secretKey") },
+    ],
+    resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "256Mi" } },
+    securityContext: restrictedContainer,
+    volumeMounts: [
+      { name: into, mountPath: "/target" },
+      { name: PROGRAM_VOLUME, mountPath: "/program", readOnly: true },
+    ],
+  };
+}
+
+/** The volume that container takes the program from. */
+export function fetchVolume({ program }: Pick<FetchArgs, "program">): types.input.core.v1.Volume {
+  return { name: PROGRAM_VOLUME, configMap: { name: program } };
+}

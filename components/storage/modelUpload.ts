@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import * as command from "@pulumi/command";
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { labelsOf } from "../labels.ts";
+import type { FetchArgs } from "./fetch/container.ts";
+import type { ObjectStore } from "./objectStore.ts";
+
+export interface ModelUploadArgs {
+  /** Name of the model. */
+  readonly model: string;
+  /** Its version: the folder under the model's name in the bucket. A change uploads again. */
+  readonly version: string;
+  /** Folder to upload. @default - the version is in the bucket already */
+  readonly source?: string;
+  readonly store: ObjectStore;
+  /** @default - `$KUBECONFIG` or `~/.kube/config` */
+  readonly kubeconfig?: string;
+  readonly context: string;
+  /** Image with Node.js, for the pods that fetch the model. */
+  readonly image: string;
+  /** The bundled fetch program (fetch/bundle.ts). */
+  readonly fetchProgram: { readonly code: string; readonly hash: string };
+}
+
+/** A version of a model in the bucket, and how pods get it from there. */
+export class ModelUpload extends pulumi.ComponentResource {
+  readonly fetch: FetchArgs;
+
+  constructor(name: string, args: ModelUploadArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("inference-stack:storage:ModelUpload", name, {}, opts);
+    const { store, fetchProgram } = args;
+    const { bucket } = store;
+    const program = `fetch-${fetchProgram.hash.slice(0, 10)}`;
+    new k8s.core.v1.ConfigMap(
+      "fetch-program",
+      {
+        metadata: { namespace: bucket.namespace, name: program, labels: labelsOf("fetch") },
+        data: { "fetch.mjs": fetchProgram.code },
+      },
+      { parent: this, dependsOn: opts?.dependsOn },
+    );
+    if (args.source !== undefined) this.upload(name, { ...args, source: args.source });
+    this.fetch = { image: args.image, program, bucket, prefix: `${args.model}/${args.version}` };
+    this.registerOutputs({ prefix: this.fetch.prefix });
+  }
+
+  private upload(
+    name: string,
+    { store, source, version, kubeconfig, context }: ModelUploadArgs & { source: string },
+  ): void {
+    const { bucket, namespace, region, endpoint } = store.bucket;
+    const selector = Object.entries(store.labels).map(([key, value]) => `${key}=${value}`);
+    const program = ["node", "components/storage/upload/main.ts"];
+    const words = [source, bucket, namespace, selector.join(","), new URL(endpoint).port];
+    new command.local.Command(
+      name,
+      {
+        create: [...program, ...words.map(quoted)].join(" "),
+        dir: join(import.meta.dirname, "../.."),
+        triggers: [version],
+        environment: {
+          ...(kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig }),
+          KUBE_CONTEXT: context,
+          AWS_REGION: region,
+          AWS_ACCESS_KEY_ID: store.accessKey,
+          AWS_SECRET_ACCESS_KEY: store.secretKey,
+        },
+      },
+      { parent: this, dependsOn: [store], customTimeouts: { create: "10m" } },
+    );
+  }
+}
+
+const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;

@@ -1,0 +1,34 @@
+import { S3Client } from "@aws-sdk/client-s3";
+import { forwardPort } from "./portForward.ts";
+import { uploadModel } from "./upload.ts";
+
+/**
+ * Uploads a model's folder into the stack's bucket: `node main.ts FOLDER BUCKET NAMESPACE SELECTOR PORT`, with the context in
+ * KUBE_CONTEXT, the file (unless the usual one) in KUBECONFIG, and the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+ */
+const [folder, bucket, namespace, selector, port] = process.argv.slice(2);
+
+try {
+  if (!port) throw new Error("usage: main.ts FOLDER BUCKET NAMESPACE SELECTOR PORT");
+  const { KUBECONFIG: kubeconfig, KUBE_CONTEXT: context = "", AWS_REGION: region } = process.env;
+  const forwarded = await forwardPort({ kubeconfig, context, namespace, selector, port: Number(port) });
+  const s3 = new S3Client({
+    endpoint: forwarded.url,
+    region,
+    forcePathStyle: true,
+    maxAttempts: 6,
+    requestChecksumCalculation: "WHEN_REQUIRED", // the manifest's SHA-256 is the check, and not every store knows the newer ones
+  });
+  try {
+    const { name, version, files, sent, sentBytes } = await uploadModel(s3, bucket, folder);
+    console.log(
+      `model ${name} ${version}: ${files} files, ${sent} sent (${(sentBytes / 1e6).toFixed(1)} MB), ${files - sent} there already`,
+    );
+  } finally {
+    s3.destroy();
+    forwarded.close();
+  }
+} catch (error) {
+  console.error(`model upload: ${(error as Error).message || String(error)}`);
+  process.exitCode = 1;
+}

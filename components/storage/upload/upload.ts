@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { type ModelFile, type ModelManifest, parseManifest } from "../manifest.ts";
+
+export interface Uploaded {
+  readonly name: string;
+  readonly version: string;
+  readonly files: number;
+  /** Files that travelled, and their size. */
+  readonly sent: number;
+  readonly sentBytes: number;
+}
+
+/**
+ * Puts a model's folder into the bucket as `<name>/<version>/`. Files that are there already do not travel. The manifest goes
+ * last: where it is, everything is.
+ *
+ * @throws Error in words for the user
+ */
+export async function uploadModel(s3: S3Client, bucket: string, folder: string): Promise<Uploaded> {
+  const text = await readFile(join(folder, "manifest.json"));
+  const manifest = parseManifest(text.toString());
+  await createBucket(s3, bucket);
+  const prefix = `${manifest.name}/${manifest.version}`;
+  const sent: ModelFile[] = [];
+  const put = async (file: ModelFile, read: () => Promise<Buffer>) => {
+    const Key = `${prefix}/${file.path}`;
+    if (await isThere(s3, bucket, Key, file)) return;
+    const Body = await read();
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body, Metadata: { sha256: file.sha256 } }));
+    sent.push(file);
+  };
+  const queue = [...manifest.files];
+  const worker = async () => {
+    for (let file = queue.shift(); file; file = queue.shift()) {
+      const current = file;
+      await put(current, () => readChecked(folder, current));
+    }
+  };
+  await Promise.all([worker(), worker(), worker(), worker()]);
+  await put({ path: "manifest.json", sha256: sha256(text), bytes: text.length }, async () => text);
+  return summary(manifest, sent);
+}
+
+const sha256 = (data: Buffer) => createHash("sha256").update(data).digest("hex");
+
+function summary({ name, version, files }: ModelManifest, sent: ModelFile[]): Uploaded {
+  const sentBytes = sent.reduce((sum, { bytes }) => sum + bytes, 0);
+  return { name, version, files: files.length + 1, sent: sent.length, sentBytes };
+}
+
+async function createBucket(s3: S3Client, bucket: string): Promise<void> {
+  try {
+    await s3.send(new CreateBucketCommand({ Bucket: bucket }));
+  } catch (error) {
+    if (!["BucketAlreadyOwnedByYou", "BucketAlreadyExists"].includes((error as Error).name)) throw error;
+  }
+}
+
+async function isThere(s3: S3Client, Bucket: string, Key: string, file: ModelFile): Promise<boolean> {
+  try {
+    const { Metadata, ContentLength } = await s3.send(new HeadObjectCommand({ Bucket, Key }));
+    return Metadata?.sha256 === file.sha256 && ContentLength === file.bytes;
+  } catch (error) {
+    if ((error as Error).name === "NotFound") return false;
+    throw error;
+  }
+}
+
+async function readChecked(folder: string, { path, sha256: expected }: ModelFile): Promise<Buffer> {
+  const data = await readFile(join(folder, path)).catch((error: Error) => {
+    throw new Error(`${path} is in manifest.json but cannot be read: ${error.message}`);
+  });
+  if (sha256(data) !== expected) throw new Error(`${path} is not what manifest.json says; build the model again`);
+  return data;
+}

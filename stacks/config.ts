@@ -1,0 +1,104 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import type { TSchema } from "typebox";
+import { Settings } from "typebox/system";
+import { Value } from "typebox/value";
+import { PlanError, planCpus } from "../components/serving/cpuPlan.ts";
+import { parseManifest } from "../components/storage/manifest.ts";
+import { describeFaults } from "./faults.ts";
+import { type Config, ConfigSchema } from "./schema.ts";
+
+/** A stack's config, complete and consistent. `model.version` is there whether it was given or read from `model.source`. */
+export type StackConfig = Config & { readonly model: { readonly version: string } };
+
+/**
+ * Reads the stack's config.
+ *
+ * @throws pulumi.RunError with one line for every mistake in it
+ */
+export function readConfig(): StackConfig {
+  const project = pulumi.getProject();
+  const keys = Object.entries(pulumi.runtime.allConfig()).flatMap(([key, text]) => {
+    const [namespace, name] = key.split(/:(.*)/s);
+    return namespace === project ? [[name, parseValue(text, ConfigSchema.properties[name as keyof Config])]] : [];
+  });
+  const { config, problems } = checkConfig(Object.fromEntries(keys));
+  if (config && problems.length === 0) return config;
+  const count = problems.length === 1 ? "is a mistake" : `are ${problems.length} mistakes`;
+  const title = `There ${count} in the config of stack ${pulumi.getStack()} (docs/config.md lists all keys):`;
+  throw new pulumi.RunError([title, ...problems.map((line) => `  ${line}`)].join("\n"));
+}
+
+/** Fills in defaults and finds every mistake. `config` is only missing when its shape is wrong. */
+export function checkConfig(raw: Record<string, unknown>): { config?: StackConfig; problems: string[] } {
+  Settings.Set({ maxErrors: 1000 });
+  const value = Value.Default(ConfigSchema, Value.Clone(raw));
+  const faults = describeFaults(ConfigSchema, value, Value.Errors(ConfigSchema, value));
+  if (faults.length > 0) return { problems: [...faults, ...embeddedHint(raw, faults)] };
+  const config = value as Config;
+  const { version, problems } = modelVersion(config.model);
+  return {
+    config: { ...config, model: { ...config.model, version } },
+    problems: [...planProblems(config), ...problems],
+  };
+}
+
+/** Pulumi hands every value over as text: a number and a flag as they look, an object as JSON. */
+function parseValue(text: string, schema: TSchema | undefined): unknown {
+  const isText = schema === undefined || "enum" in schema || ("type" in schema && schema.type === "string");
+  if (isText) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function planProblems(config: Config): string[] {
+  try {
+    planCpus({ ...config, nodes: config.cluster.nodes });
+    return [];
+  } catch (error) {
+    if (error instanceof PlanError) return [...error.problems];
+    throw error;
+  }
+}
+
+function modelVersion({ name, source, version }: Config["model"]): { version: string; problems: string[] } {
+  const fail = (problem: string) => ({ version: "", problems: [problem] });
+  if (source === undefined)
+    return version === undefined
+      ? fail(
+          "model: neither source nor version is there; give the folder to upload, or the version that is in the bucket",
+        )
+      : { version, problems: [] };
+  if (version !== undefined)
+    return fail(
+      `model: source and version are both there; leave out version ${JSON.stringify(version)} to upload ${source}`,
+    );
+  const file = join(source, "manifest.json");
+  if (!existsSync(file))
+    return fail(`model.source: ${source} has no manifest.json; \`npm run model\` builds such a folder`);
+  try {
+    const manifest = parseManifest(readFileSync(file, "utf8"));
+    if (manifest.name !== name)
+      return fail(
+        `model.name: ${JSON.stringify(name)} is not the model in ${source}, which is ${JSON.stringify(manifest.name)}`,
+      );
+    return { version: manifest.version, problems: [] };
+  } catch (error) {
+    return fail(`model.source: ${source}: ${(error as Error).message}`);
+  }
+}
+
+/** Of these only the machine knows; a file in the checkout leaves them out. */
+function embeddedHint(raw: Record<string, unknown>, faults: readonly string[]): string[] {
+  const isEmbedded = (raw.cluster as { kind?: unknown } | undefined)?.kind === "embedded";
+  const filledIn = faults.some((line) => /^(topology|cluster\.context|images|model)\b.* is missing/.test(line));
+  return isEmbedded && filledIn
+    ? [
+        "(this stack is for the embedded cluster: `npm start` and `npm run preview` fill in topology, cluster.context and model.source)",
+      ]
+    : [];
+}

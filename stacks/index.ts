@@ -1,0 +1,102 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { Benchmark } from "../benchmarks/benchmark.ts";
+import { bundleClient } from "../benchmarks/client/bundle.ts";
+import { publicImages } from "../components/images.ts";
+import { labelsOf } from "../components/labels.ts";
+import { ENFORCE_RESTRICTED } from "../components/restricted.ts";
+import { planCpus } from "../components/serving/cpuPlan.ts";
+import { InferenceService } from "../components/serving/inferenceService.ts";
+import { triton } from "../components/serving/triton.ts";
+import { bundleFetch } from "../components/storage/fetch/bundle.ts";
+import { ModelUpload } from "../components/storage/modelUpload.ts";
+import { ObjectStore } from "../components/storage/objectStore.ts";
+import { readConfig } from "./config.ts";
+
+const config = readConfig();
+const { cluster, model, benchmark: measure } = config;
+const images = { ...publicImages, ...config.images };
+const cpuPlan = planCpus({ ...config, nodes: cluster.nodes });
+const [client, fetchProgram] = await Promise.all([bundleClient(), bundleFetch()]);
+
+const provider = new k8s.Provider("cluster", {
+  kubeconfig: cluster.kubeconfig,
+  context: cluster.context,
+  clusterIdentifier: `${cluster.kind}/${cluster.context}`,
+});
+const name = `inference-${pulumi.getStack()}`;
+const namespace = new k8s.core.v1.Namespace(
+  "inference",
+  { metadata: { name, labels: { ...labelsOf("inference"), ...ENFORCE_RESTRICTED } } },
+  { provider },
+);
+const place = { namespace: name, domain: cluster.domain };
+
+const store = new ObjectStore(
+  "object-store",
+  { ...place, ...config.objectStore, image: images.minio },
+  { provider, dependsOn: [namespace] },
+);
+
+const upload = new ModelUpload(
+  "model",
+  {
+    model: model.name,
+    version: model.version,
+    source: model.source,
+    store,
+    kubeconfig: cluster.kubeconfig,
+    context: cluster.context,
+    image: images.node,
+    fetchProgram,
+  },
+  { provider, dependsOn: [namespace] },
+);
+
+const service = new InferenceService(
+  "server",
+  {
+    ...place,
+    plan: cpuPlan,
+    server: triton({ image: images.triton, memory: config.server.memory, threads: config.cpus / config.instances }),
+    model: upload.fetch,
+    readySeconds: config.server.readySeconds,
+  },
+  { provider, dependsOn: [upload] },
+);
+
+const experiment = measure.enabled
+  ? new Benchmark(
+      "benchmark",
+      {
+        namespace: name,
+        service,
+        plan: cpuPlan,
+        target: { protocol: measure.protocol, model: model.name, input: model.input, output: model.output },
+        load: {
+          mode: "closed",
+          clients: measure.clients,
+          warmupSeconds: measure.warmup,
+          durationSeconds: measure.duration,
+          seed: measure.seed,
+        },
+        thresholds: measure.thresholds,
+        readySeconds: config.server.readySeconds,
+        rerun: measure.rerun,
+        image: images.node,
+        client,
+        inputs: upload.fetch,
+      },
+      { provider, dependsOn: [namespace] },
+    )
+  : undefined;
+
+/** Where the servers answer, inside the cluster. */
+export const endpoint = service.endpoint;
+/** Which CPUs each server was given. */
+export const plan = { pinning: config.pinning, ...cpuPlan };
+/** The whole result of the benchmark, and of it what is read at a glance. */
+export const benchmark = experiment?.result;
+export const throughput = experiment?.result.throughput;
+export const latencyMs = experiment?.result.latencyMs;
+export const verdict = experiment?.result.verdict;

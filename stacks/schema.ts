@@ -1,0 +1,137 @@
+import { type Static, type TSchema, Type } from "typebox";
+
+/**
+ * The one definition of a stack's config: from it come the type, the defaults, the check, docs/config.md and
+ * config.schema.json (`node stacks/publish.ts` writes these two anew).
+ */
+const object = <P extends Record<string, TSchema>>(description: string, properties: P, isRequired = false) =>
+  Type.Object(properties, { description, additionalProperties: false, ...(isRequired ? {} : { default: {} }) });
+const text = (description: string, options: object = {}) => Type.String({ description, minLength: 1, ...options });
+const count = (description: string, minimum: number, defaultValue?: number) =>
+  Type.Integer({ description, minimum, ...(defaultValue === undefined ? {} : { default: defaultValue }) });
+const seconds = (description: string, minimum: number, defaultValue: number) =>
+  Type.Number({ description: `${description}, in seconds.`, minimum, default: defaultValue });
+const share = (description: string, defaultValue: number) =>
+  Type.Number({ description, minimum: 0, maximum: 1, default: defaultValue });
+const flag = (description: string, defaultValue: boolean) => Type.Boolean({ description, default: defaultValue });
+const choice = <const T extends string[]>(description: string, values: [...T]) =>
+  Type.Enum(values, { description, default: values[0] });
+const quantity = (description: string, defaultValue: string) =>
+  Type.String({ description, pattern: "^[0-9]+(Ki|Mi|Gi|Ti)$", default: defaultValue });
+const image = (description: string) => Type.Optional(text(description));
+
+/** Names become Kubernetes names and labels. */
+const NAME = "^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$";
+/** Names of cluster nodes may contain dots. */
+const NODE_NAME = "^[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?$";
+
+export const ConfigSchema = Type.Object(
+  {
+    instances: count("Model servers per node.", 1),
+    cpus: count("Physical CPU cores per node given to serving; divided equally among the instances.", 1),
+    sockets: count("NUMA nodes per node that these cores are taken from, in equal parts.", 1),
+    pinning: choice(
+      "How a server is kept on its cores: `numactl` pins it when it starts (with `taskset` where the image has no numactl); `none` leaves it to the kernel.",
+      ["numactl", "none"],
+    ),
+    engine: choice("What runs the servers: `kubernetes` is a plain StatefulSet per node.", ["kubernetes"]),
+    cluster: object(
+      "Where the stack is deployed. Never the current context: it has to be named.",
+      {
+        kind: choice("`embedded` is the one-node cluster that `npm start` boots; `kubeconfig` is any other.", [
+          "kubeconfig",
+          "embedded",
+        ]),
+        kubeconfig: Type.Optional(text("Path of the kubeconfig file. Default: `$KUBECONFIG` or `~/.kube/config`.")),
+        context: text("Name of the context in that file."),
+        nodes: Type.Optional(
+          count(
+            "How many nodes of `topology` serve, from the first. Default: all. Lower this before a node is removed from `topology`.",
+            1,
+          ),
+        ),
+        domain: text("DNS domain of the cluster.", { default: "cluster.local" }),
+      },
+      true,
+    ),
+    topology: Type.Array(
+      object(
+        "One node.",
+        {
+          name: text("Value of the node's label `kubernetes.io/hostname`.", { pattern: NODE_NAME }),
+          numa: Type.Array(Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1 }), {
+            description: "By NUMA node: the Linux CPU number of the first hardware thread of every physical core.",
+            minItems: 1,
+          }),
+          smt: count("Hardware threads per core; serving uses one of each.", 1, 1),
+        },
+        true,
+      ),
+      { description: "The nodes' CPUs. Detected by `npm start` on the embedded cluster.", minItems: 1 },
+    ),
+    reserved: object("Cores per node kept from serving; the lowest are reserved first.", {
+      system: count("Cores for the system and the cluster's own daemons.", 0, 0),
+      client: count(
+        "Cores for the load client, which runs on the first node. 0: it shares the servers' or runs elsewhere.",
+        0,
+        0,
+      ),
+    }),
+    model: object(
+      "The model that is served: exactly one of `source` and `version`.",
+      {
+        name: text("Name of the model.", { pattern: NAME }),
+        source: Type.Optional(
+          text("Folder with `manifest.json`, `repository/` and `inputs/`; uploaded into the bucket."),
+        ),
+        version: Type.Optional(
+          text("Version that is in the bucket already, as `<name>/<version>/`.", {
+            pattern: "^[A-Za-z0-9][-._A-Za-z0-9]{0,62}$",
+          }),
+        ),
+        input: text("Name of the input tensor.", { default: "data" }),
+        output: text("Name of the output tensor whose largest entry is the answer.", { default: "prob" }),
+      },
+      true,
+    ),
+    server: object("The model server.", {
+      kind: choice("Which server.", ["triton"]),
+      memory: quantity("Memory of one instance.", "1Gi"),
+      readySeconds: count("How long all instances may take to become ready, in seconds.", 10, 180),
+    }),
+    objectStore: object("Where models are kept.", {
+      backend: choice("Which store.", ["minio"]),
+      size: quantity("Size of its volume.", "10Gi"),
+      storageClass: Type.Optional(text("Storage class of its volume. Default: the cluster's.")),
+      protect: flag("Keep the volume, and refuse to destroy or replace the store.", false),
+    }),
+    images: object("Image references in the place of the public ones (components/images.ts).", {
+      minio: image("Object store."),
+      node: image("Node.js, for the load client and for fetching models."),
+      triton: image("Triton Inference Server."),
+      pause: image("Pod sandbox of the embedded cluster; the stack itself does not use it."),
+      coredns: image("DNS server of the embedded cluster; the stack itself does not use it."),
+    }),
+    benchmark: object("The measurement after every change.", {
+      enabled: flag("Measure at all.", true),
+      protocol: choice("Protocol the load client speaks.", ["v2-grpc", "v2-rest"]),
+      clients: count("Clients that each send the next request when the last was answered.", 1, 4),
+      warmup: seconds("Load before anything is recorded", 0, 5),
+      duration: seconds("Length of the measured interval", 1, 30),
+      seed: count("Seeds the order in which the inputs are sent.", 0, 1),
+      thresholds: object("Beyond these a run is INVALID.", {
+        maxErrorRate: share("Largest share of requests that may fail.", 0),
+        minRequests: count("Fewest answered requests.", 1, 100),
+        maxDrift: share("Largest relative difference of throughput between the halves of the run.", 0.1),
+      }),
+      rerun: count("Raise it to measure the same experiment again.", 0, 0),
+    }),
+  },
+  {
+    additionalProperties: false,
+    title: "inference-stack config",
+    description: "Keys of `Pulumi.<stack>.yaml`, each with the prefix `inference-stack:`.",
+  },
+);
+
+export type Config = Static<typeof ConfigSchema>;
