@@ -85,7 +85,7 @@ export const ResultSchema = Type.Object(
       achieved: object("What was really done to the servers.", {
         durationSeconds: amount("Length of the measured interval, in seconds."),
         requestsPerSecond: amount("Requests finished (answered or failed) in the interval, per second."),
-        concurrency: amount("Mean number of requests in flight (Little's law over the answered ones)."),
+        concurrency: amount("Mean number of requests in flight, from when they were due to their end."),
       }),
     }),
     throughput: object("Answers that arrived within the measured interval, over its length.", {

@@ -104,7 +104,7 @@ export async function measure(experiment: Experiment, hooks: Hooks = {}): Promis
     };
     const cpuFrom = await reached(from);
     const cpuUntil = await reached(until);
-    const endedAt = Math.min(performance.now(), until);
+    const endedAt = hooks.signal?.aborted ? Math.min(performance.now(), until) : until;
     pacer.stop();
     clearInterval(ticking);
     interrupted.cancel();
@@ -231,7 +231,7 @@ const instant = (time: number): string => new Date(performance.timeOrigin + time
 function delay(ms: number): { done: Promise<void>; cancel: () => void } {
   let timer: NodeJS.Timeout;
   const done = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.max(ms, 0));
+    timer = setTimeout(resolve, Math.max(ms, 0) + 1); // Node rounds down and so would be early
   });
   return { done, cancel: () => clearTimeout(timer) };
 }

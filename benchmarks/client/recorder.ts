@@ -58,6 +58,7 @@ export class Recorder {
   readonly #slip = new Samples();
   readonly #live = new Samples();
   #liveFrom: number;
+  #inFlightMs = 0;
   #warmup = 0;
   #failed = 0;
   #wrong = 0;
@@ -80,6 +81,7 @@ export class Recorder {
   record(ended: Ended): void {
     const latencyMs = ended.at - ended.dueAt;
     if (!ended.failure) this.#live.record(latencyMs);
+    this.#inFlightMs += Math.max(Math.min(ended.at, this.#until) - Math.max(ended.dueAt, this.#from), 0);
     if (ended.at >= this.#from && ended.at < this.#until) {
       const segment = this.#segments[Math.floor((ended.at - this.#from) / this.#segmentMs)]!;
       if (ended.failure) segment.failed++;
@@ -137,7 +139,7 @@ export class Recorder {
       achieved: {
         durationSeconds: seconds,
         requestsPerSecond: rate(inTime + sum(segments, "failed")),
-        concurrency: rate(this.#latency.sumMicros / 1e6),
+        concurrency: rate(this.#inFlightMs / 1000),
       },
       throughput: { inferencesPerSecond: rate(inTime), requestsPerSecond: rate(inTime), drift: drift(segments) },
       latencyMs: this.#latency.timing(),

@@ -32,7 +32,7 @@ function interruption({ load, counts }: Facts): string[] {
   const { durationSeconds } = load.achieved;
   const asked = load.requested.durationSeconds;
   const abandoned = counts.abandoned ? `, with ${plural(counts.abandoned, "request")} still without a reply` : "";
-  if (durationSeconds < asked || abandoned)
+  if (durationSeconds < asked - 0.001 || abandoned)
     return [`The run ended after ${durationSeconds.toFixed(1)} s of the ${asked} s asked for${abandoned}.`];
   return [];
 }

@@ -1,0 +1,122 @@
+import { lookup } from "node:dns/promises";
+import { UserError } from "../../local/error.ts";
+import type { Result } from "../result.ts";
+import type { ServerSet } from "../spec.ts";
+import { findCpusAllowed } from "./cpus.ts";
+import type { Kubernetes, Pod } from "./kubernetes.ts";
+
+/** The label by which pods of one plan are told from those of another. */
+const planLabel = "inference-stack/plan";
+
+/** Pods that have ended for good (evicted ones stay listed) serve nobody and need no CPU. */
+const isLive = ({ status }: Pod): boolean => status.phase !== "Succeeded" && status.phase !== "Failed";
+const isLeaving = ({ metadata }: Pod): boolean => metadata.deletionTimestamp !== undefined;
+const isReady = ({ status }: Pod): boolean =>
+  status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") === true;
+
+/** What keeps these pods from being exactly the planned servers, all Ready; undefined if nothing does. */
+export function whatIsAmiss(pods: readonly Pod[], { count, planHash }: ServerSet): string | undefined {
+  const live = pods.filter(isLive);
+  const names = (some: readonly Pod[]) => some.map(({ metadata }) => metadata.name).join(", ");
+  const others = live.filter(({ metadata }) => metadata.labels?.[planLabel] !== planHash);
+  const planned = live.filter((pod) => !others.includes(pod));
+  const leaving = planned.filter(isLeaving);
+  const staying = planned.filter((pod) => !isLeaving(pod));
+  const unready = staying.filter((pod) => !isReady(pod));
+  const amiss = [
+    others.length > 0 && `pods of another plan are still there: ${names(others)}`,
+    leaving.length > 0 && `pods are being deleted: ${names(leaving)}`,
+    unready.length > 0 && `pods are not Ready: ${unready.map(describe).join(", ")}`,
+    staying.length !== count && `${staying.length} of ${count} planned pods exist`,
+  ].filter((text) => typeof text === "string");
+  return amiss.length ? amiss.join("; ") : undefined;
+}
+
+function describe({ metadata, status }: Pod): string {
+  const why = status.containerStatuses?.map(({ state }) => state?.waiting?.reason).find(Boolean);
+  return `${metadata.name} (${why ?? status.phase ?? "unknown"})`;
+}
+
+export interface WaitOptions {
+  /** Called with what is being waited for, each time that changes. */
+  readonly say: (text: string) => void;
+  /** Time between two looks. Default 500 ms. */
+  readonly intervalMs?: number;
+  /** Addresses of a name; DNS unless replaced. */
+  readonly resolve?: (host: string) => Promise<string[]>;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Waits until exactly the planned pods exist and are Ready, and `host` stands for exactly their addresses.
+ *
+ * @throws UserError with what it saw last if that has not come after `readySeconds`
+ */
+export async function waitForServers(
+  kubernetes: Kubernetes,
+  set: ServerSet,
+  host: string,
+  { say, intervalMs = 500, resolve = addressesOf, signal }: WaitOptions,
+): Promise<Pod[]> {
+  const deadline = performance.now() + set.readySeconds * 1000;
+  let last: string | undefined;
+  for (;;) {
+    const pods = await kubernetes.listPods(set.namespace, set.selector);
+    const live = pods.filter(isLive);
+    const amiss = whatIsAmiss(pods, set) ?? (await namesAmiss(live, host, resolve));
+    if (!amiss) return live;
+    if (amiss !== last) say(`waiting for ${set.count} server(s) of plan ${set.planHash}: ${amiss}`);
+    last = amiss;
+    if (performance.now() >= deadline)
+      throw new UserError(
+        `Nothing was measured: after ${set.readySeconds} s the servers in namespace ${set.namespace} (${set.selector}) are not the ${set.count} planned ones: ${amiss}.`,
+      );
+    if (signal?.aborted) throw new UserError(`Nothing was measured: interrupted while ${amiss}.`);
+    await new Promise((next) => setTimeout(next, intervalMs));
+  }
+}
+
+/** DNS follows the pods with some delay. A server it does not yet know would get no load. */
+async function namesAmiss(pods: readonly Pod[], host: string, resolve: (host: string) => Promise<string[]>) {
+  const expected = pods.map(({ status }) => status.podIP ?? "").sort();
+  const found = (await resolve(host)).sort();
+  if (expected.join() === found.join()) return undefined;
+  return `the name ${host} stands for [${found.join(", ")}] and the pods have [${expected.join(", ")}]`;
+}
+
+async function addressesOf(host: string): Promise<string[]> {
+  const found = await lookup(host, { all: true }).catch(() => []); // not known yet
+  return [...new Set(found.map(({ address }) => address))];
+}
+
+/** Reads from each server's log the CPUs it may run on, where its wrapper has printed them before it started the server. */
+export async function observeServers(
+  kubernetes: Kubernetes,
+  set: ServerSet,
+  pods: readonly Pod[],
+): Promise<Result["environment"]["servers"]> {
+  return Promise.all(
+    pods.map(async ({ metadata: { name }, spec, status }) => ({
+      pod: name,
+      node: spec.nodeName ?? "",
+      address: status.podIP ?? "",
+      cpusPlanned: set.cpus?.[name] ?? null,
+      cpusAllowed: findCpusAllowed(await kubernetes.podLog(set.namespace, name, spec.containers[0]!.name)) ?? null,
+      images: status.containerStatuses?.map(({ imageID }) => imageID) ?? [],
+    })),
+  );
+}
+
+/** Sentences on what has happened to the servers between two looks; none if they are the same and still Ready. */
+export function changes(before: readonly Pod[], after: readonly Pod[], set: ServerSet): string[] {
+  const amiss = whatIsAmiss(after, set);
+  const restarts = ({ status }: Pod) =>
+    status.containerStatuses?.reduce((sum, { restartCount }) => sum + restartCount, 0) ?? 0;
+  const changed = before.flatMap((pod) => {
+    const now = after.find(({ metadata }) => metadata.uid === pod.metadata.uid);
+    if (!now) return [`Pod ${pod.metadata.name} was replaced during the run.`];
+    return restarts(now) > restarts(pod) ? [`Pod ${pod.metadata.name} was restarted during the run.`] : [];
+  });
+  return amiss ? [...changed, `After the run the servers were not the planned ones any more: ${amiss}.`] : changed;
+}

@@ -1,0 +1,70 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { spread } from "../../../benchmarks/client/addresses.ts";
+import { findCpusAllowed, parseCpuList, sameCpus } from "../../../benchmarks/client/cpus.ts";
+import { drawOrder, readInputs } from "../../../benchmarks/client/inputs.ts";
+import { inputsFolder } from "./servers.ts";
+
+test("inputs are read with the batch dimension in front", () => {
+  const inputs = readInputs(inputsFolder([4, 5]));
+  expect(inputs.map(({ name, shape, labels }) => ({ name, shape, labels: [...labels] }))).toEqual([
+    { name: "input 0", shape: [1, 3], labels: [4] },
+    { name: "input 1", shape: [1, 3], labels: [5] },
+  ]);
+  expect(inputs[0]!.data.readFloatLE(0)).toBe(4);
+});
+
+test("inputs that are not what the manifest says are refused, by name", () => {
+  const tampered = inputsFolder();
+  writeFileSync(join(tampered, "1.bin"), Buffer.alloc(12));
+  expect(() => readInputs(tampered)).toThrow(/1\.bin has SHA-256 .* but the manifest says/);
+  const edited = (change: object) => inputsFolder([1], ({ inputs }) => ({ inputs: [{ ...inputs[0], ...change }] }));
+  expect(() => readInputs(edited({ shape: [4] }))).toThrow(/12 bytes, but FP32 of shape \[4\] takes 16/);
+  expect(() => readInputs(edited({ datatype: "INT8" }))).toThrow(
+    /inputs\[0\] \(input 0\): "datatype" must be FP32, not "INT8"/,
+  );
+  expect(() => readInputs(edited({ labels: [] }))).toThrow(/"labels" must be/);
+  expect(() => readInputs(edited({ file: "gone.bin" }))).toThrow(/Cannot read the inputs: ENOENT.*gone\.bin/);
+  expect(() => readInputs(inputsFolder([1], () => ({ inputs: [] })))).toThrow(/lists no inputs/);
+  expect(() => readInputs("/nowhere")).toThrow(/Cannot read the inputs/);
+});
+
+test("the order is the same for the same seed, another for another, and every input comes equally often", () => {
+  const take = (seed: number, n: number) => {
+    const draw = drawOrder(5, seed);
+    return Array.from({ length: n }, draw);
+  };
+  expect(take(7, 50)).toEqual(take(7, 50));
+  expect(take(7, 50)).not.toEqual(take(8, 50));
+  const counts = [0, 0, 0, 0, 0];
+  for (const index of take(3, 5000)) counts[index]!++;
+  expect(counts).toEqual([1000, 1000, 1000, 1000, 1000]);
+});
+
+test("no server is left out, and with enough clients each keeps to one", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 60 }), (lanes, addresses) => {
+      const plan = spread(lanes, addresses);
+      expect(plan).toHaveLength(lanes);
+      const load = Array.from({ length: addresses }, () => 0);
+      for (const servers of plan) for (const server of servers) load[server]! += 1 / servers.length;
+      expect(Math.min(...load)).toBeGreaterThan(0);
+      expect(Math.max(...load) - Math.min(...load)).toBeLessThanOrEqual(1 + 1e-9);
+      if (lanes < addresses) expect(Math.max(...load) - Math.min(...load)).toBeCloseTo(0, 9);
+      else for (const servers of plan) expect(servers).toHaveLength(1);
+    }),
+  );
+});
+
+test("CPU lists", () => {
+  expect(parseCpuList("0-2,5, 7-8")).toEqual([0, 1, 2, 5, 7, 8]);
+  expect(parseCpuList("")).toEqual([]);
+  expect(() => parseCpuList("0-x")).toThrow(/not a list of CPUs/);
+  expect(sameCpus("0,1,2", "0-2")).toBe(true);
+  expect(sameCpus("0", "0-1")).toBe(false);
+  const log = "starting\nCpus_allowed_list:\t0-1\nrestarted\nCpus_allowed_list: \t4,6-7\nready\n";
+  expect(findCpusAllowed(log)).toBe("4,6-7");
+  expect(findCpusAllowed("nothing of the kind")).toBeUndefined();
+});

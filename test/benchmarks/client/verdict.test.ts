@@ -1,0 +1,111 @@
+import { expect, test } from "vitest";
+import { judge } from "../../../benchmarks/client/verdict.ts";
+import { goodRun } from "./facts.ts";
+
+const thresholds = { maxErrorRate: 0.01, minRequests: 200, maxDrift: 0.1 };
+const verdict = (facts: ReturnType<typeof goodRun>, seen?: string[]) => judge(facts, thresholds, seen);
+
+test("a good run is valid", () => {
+  const { valid, reasons, notes } = verdict(goodRun());
+  expect({ valid, reasons }).toEqual({ valid: true, reasons: [] });
+  expect(notes).toEqual(["Left out for want of samples, of which there are 2000: p99.9 (needs 10000)."]);
+});
+
+test("errors: up to the limit they are allowed, beyond it they are named", () => {
+  const run = goodRun();
+  const counts = { ...run.counts, sent: 2020, failed: 20 };
+  const errors = (total: number) => ({ total, byKind: { timeout: total }, examples: { timeout: "no complete reply" } });
+  expect(verdict({ ...run, counts, errors: errors(20) }).valid).toBe(true);
+  expect(verdict({ ...run, counts: { ...counts, sent: 2100, failed: 100 }, errors: errors(100) }).reasons).toEqual([
+    "100 of 2100 requests failed, 4.76 %; at most 1 % may: 100 x timeout (no complete reply).",
+  ]);
+});
+
+test("one wrong answer is one too many", () => {
+  const run = goodRun();
+  expect(verdict({ ...run, correctness: { checked: 2000, wrong: 1 } }).reasons).toEqual([
+    "1 of 2000 answers were wrong.",
+  ]);
+});
+
+test("too few requests, for the limit or for p99", () => {
+  expect(verdict(goodRun(100)).reasons).toEqual([
+    "Only 100 requests answered; at least 200 are needed. Measure longer.",
+  ]);
+  expect(verdict(goodRun(900)).reasons).toEqual(["Only 900 requests answered; p99 needs 1000. Measure longer."]);
+});
+
+test("a run without any answer says so and nothing misleading", () => {
+  const run = goodRun(0);
+  const errors = { total: 5, byKind: { timeout: 5 }, examples: { timeout: "" } };
+  const counts = { ...run.counts, sent: 5, failed: 5 };
+  const { reasons } = verdict({ ...run, counts, errors, throughput: { ...run.throughput, drift: null } });
+  expect(reasons).toHaveLength(2);
+  expect(reasons[0]).toContain("5 of 5 requests failed, 100 %");
+});
+
+test("a run that is not steady, in either direction", () => {
+  const run = goodRun();
+  const drifting = (drift: number | null) => verdict({ ...run, throughput: { ...run.throughput, drift } }).reasons;
+  expect(drifting(-0.1)).toEqual([]);
+  expect(drifting(-0.125)).toEqual([
+    "The second half of the run was 12.5 % slower than the first; at most 10 % is steady.",
+  ]);
+  expect(drifting(0.2)[0]).toContain("20 % faster");
+  expect(drifting(null)).toEqual(["Nothing was answered in the first half of the run."]);
+});
+
+test("an interrupted run", () => {
+  const run = goodRun();
+  const load = { ...run.load, achieved: { ...run.load.achieved, durationSeconds: 3.21 } };
+  expect(verdict({ ...run, load }).reasons).toEqual(["The run ended after 3.2 s of the 10 s asked for."]);
+  expect(verdict({ ...run, load, counts: { ...run.counts, abandoned: 2 } }).reasons[0]).toContain(
+    "2 requests still without a reply",
+  );
+});
+
+test("servers that are not on the planned CPUs", () => {
+  const run = goodRun();
+  const [server] = run.environment.servers;
+  const on = (cpusAllowed: string | null, cpusPlanned: string | null = "0-1") =>
+    verdict({
+      ...run,
+      environment: { ...run.environment, clientCpus: "1", servers: [{ ...server!, cpusAllowed, cpusPlanned }] },
+    });
+  expect(on("0,1").valid).toBe(true);
+  expect(on("0-3").reasons).toEqual(["Pod server-0 may run on CPUs 0-3; planned were 0-1."]);
+  expect(on(null).reasons[0]).toContain("does not say on which CPUs");
+  expect(on("0-63", null).valid).toBe(true);
+});
+
+test("another number of servers, another CPU for the client, and whatever the caller saw", () => {
+  const run = goodRun();
+  expect(verdict({ ...run, plan: { ...run.plan!, instances: 2 } }).reasons).toEqual([
+    "1 server pod measured; planned were 2.",
+  ]);
+  expect(verdict({ ...run, plan: { ...run.plan!, clientCpus: "2" } }).reasons).toEqual([
+    "The client may run on CPUs 1; planned were 2.",
+  ]);
+  expect(verdict(run, ["Pod server-0 was restarted during the run."])).toMatchObject({
+    valid: false,
+    reasons: ["Pod server-0 was restarted during the run."],
+  });
+});
+
+test("shared cores and an uneven spread are notes, not reasons", () => {
+  const run = goodRun();
+  const shared = verdict({
+    ...run,
+    plan: { ...run.plan!, clientCpus: null },
+    environment: { ...run.environment, clientCpus: "0-1" },
+  });
+  expect(shared.valid).toBe(true);
+  expect(shared.notes).toContain("The client (CPUs 0-1) shares cores with 1 server and takes CPU time from it.");
+  const elsewhere = { ...run.environment, node: "another", clientCpus: "0" };
+  expect(verdict({ ...run, plan: null, environment: elsewhere }).notes.join()).not.toContain("shares");
+  const server = run.servers[0]!;
+  const requested = { ...run.load.requested, clients: 3 };
+  expect(verdict({ ...run, servers: [server, server], load: { ...run.load, requested } }).notes).toContain(
+    "3 clients cannot be spread evenly over 2 servers.",
+  );
+});
