@@ -106,13 +106,11 @@ class TritonPythonModel:
         self.network = Network(xml, threads, positive("NUM_STREAMS", 1))
 
     def execute(self, requests):
-        # DLPack, not as_numpy and Tensor(name, array): those read NumPy's own structures, and the stub knows only
-        # the ones of NumPy 1: with NumPy 2 it would send empty tensors.
-        batches = [np.from_dlpack(pb.get_input_tensor_by_name(request, "data")) for request in requests]
+        batches = [pb.get_input_tensor_by_name(request, "data").as_numpy() for request in requests]
         result = self.network(batches)
         responses, start = [], 0
         for batch in batches:
             end = start + len(batch)
-            responses.append(pb.InferenceResponse([pb.Tensor.from_dlpack("prob", result[start:end])]))
+            responses.append(pb.InferenceResponse([pb.Tensor("prob", result[start:end])]))
             start = end
         return responses
