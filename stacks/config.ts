@@ -23,25 +23,27 @@ export function readConfig(): StackConfig {
     const [namespace, name] = key.split(/:(.*)/s);
     return namespace === project ? [[name, parseValue(text, ConfigSchema.properties[name as keyof Config])]] : [];
   });
-  const { config, problems } = checkConfig(Object.fromEntries(keys));
+  const raw = Object.fromEntries(keys);
+  const { config, problems } = checkConfig(raw);
   if (config && problems.length === 0) return config;
   const count = problems.length === 1 ? "is a mistake" : `are ${problems.length} mistakes`;
   const title = `There ${count} in the config of stack ${pulumi.getStack()} (docs/config.md lists all keys):`;
-  throw new pulumi.RunError([title, ...problems.map((line) => `  ${line}`)].join("\n"));
+  throw new pulumi.RunError([title, ...problems.map((line) => `  ${line}`), ...hint(raw, problems)].join("\n"));
 }
 
 /** Fills in defaults and finds every mistake. `config` is only missing when its shape is wrong. */
 export function checkConfig(raw: Record<string, unknown>): { config?: StackConfig; problems: string[] } {
   Settings.Set({ maxErrors: 1000 });
-  const value = Value.Default(ConfigSchema, Value.Clone(raw));
+  const value = Value.Default(ConfigSchema, Value.Clone(raw)) as Config;
   const faults = describeFaults(ConfigSchema, value, Value.Errors(ConfigSchema, value));
-  if (faults.length > 0) return { problems: [...faults, ...embeddedHint(raw, faults)] };
-  const config = value as Config;
-  const { version, problems } = modelVersion(config.model);
-  return {
-    config: { ...config, model: { ...config.model, version } },
-    problems: [...planProblems(config), ...problems],
-  };
+  const isRight = (...keys: (keyof Config)[]) =>
+    keys.every((key) => Value.Check(ConfigSchema.properties[key], value[key]));
+  const isPlannable = isRight("topology", "cluster", "instances", "cpus", "sockets", "reserved", "pinning");
+  const model = isRight("model") ? modelVersion(value.model) : { version: "", problems: [] };
+  const problems = [...faults, ...(isPlannable ? planProblems(value) : []), ...model.problems];
+  return faults.length > 0
+    ? { problems }
+    : { config: { ...value, model: { ...value.model, version: model.version } }, problems };
 }
 
 /** Pulumi hands every value over as text: a number and a flag as they look, an object as JSON. */
@@ -92,13 +94,12 @@ function modelVersion({ name, source, version }: Config["model"]): { version: st
   }
 }
 
-/** Of these only the machine knows; a file in the checkout leaves them out. */
-function embeddedHint(raw: Record<string, unknown>, faults: readonly string[]): string[] {
+/** Of some keys only the machine knows; the file in the checkout leaves them out. */
+function hint(raw: Record<string, unknown>, problems: readonly string[]): string[] {
   const isEmbedded = (raw.cluster as { kind?: unknown } | undefined)?.kind === "embedded";
-  const filledIn = faults.some((line) => /^(topology|cluster\.context|images|model)\b.* is missing/.test(line));
-  return isEmbedded && filledIn
-    ? [
-        "(this stack is for the embedded cluster: `npm start` and `npm run preview` fill in topology, cluster.context and model.source)",
-      ]
-    : [];
+  if (!isEmbedded || !problems.some((line) => /^(topology|cluster\.context|model): (is missing|neither)/.test(line)))
+    return [];
+  return [
+    "This stack is for the embedded cluster: `npm start` and `npm run preview` fill in topology, cluster and model.source.",
+  ];
 }

@@ -9,13 +9,15 @@ export interface Fault {
   readonly message: string;
 }
 
-interface Schema {
+/** What is read of a JSON Schema here. */
+export interface Schema {
   readonly type?: string;
-  readonly properties?: Record<string, Schema>;
-  readonly items?: Schema;
-  readonly required?: string[];
   readonly description?: string;
-  readonly enum?: unknown[];
+  readonly default?: unknown;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly enum?: readonly unknown[];
   readonly minimum?: number;
   readonly maximum?: number;
   readonly pattern?: string;
@@ -23,13 +25,24 @@ interface Schema {
 
 /** One line for each fault: the key, its value, what is allowed, and what was probably meant. */
 export function describeFaults(schema: TSchema, root: unknown, faults: readonly Fault[]): string[] {
-  return faults.flatMap((fault) => {
+  const lines = faults.flatMap((fault) => {
     const path = fault.instancePath.split("/").slice(1);
-    return describe(schema as Schema, root, path, fault);
+    return describe(schema as unknown as Schema, root, path, fault);
   });
+  // A misspelt key is one mistake, and not also a key that is missing.
+  const meant = new Set(lines.map(({ meant }) => meant).filter(Boolean));
+  return lines.filter(({ missing }) => !meant.has(missing)).map(({ text }) => text);
 }
 
-function describe(root: Schema, value: unknown, path: string[], { keyword, params, message }: Fault): string[] {
+interface Line {
+  readonly text: string;
+  /** The key that is not there. */
+  readonly missing?: string;
+  /** The key that was probably meant. */
+  readonly meant?: string;
+}
+
+function describe(root: Schema, value: unknown, path: string[], { keyword, params, message }: Fault): Line[] {
   const at = path.reduce<Schema | undefined>((schema, part) => schema?.properties?.[part] ?? schema?.items, root);
   const found = path.reduce<unknown>((inner, part) => (inner as Record<string, unknown> | undefined)?.[part], value);
   const key = keyOf(path);
@@ -40,22 +53,28 @@ function describe(root: Schema, value: unknown, path: string[], { keyword, param
     case "additionalProperties": {
       const known = Object.keys(at?.properties ?? {});
       const { additionalProperties } = params as { additionalProperties: string[] };
-      return additionalProperties.map(
-        (name) => `${inner(name)}: there is no such key; ${suggestion(name, known, "key")}`,
-      );
+      return additionalProperties.map((name) => {
+        const meant = closest(name, known);
+        const text = `${inner(name)}: there is no such key; ${didYouMean(meant)}allowed keys: ${known.join(", ")}`;
+        return { text, meant: meant && inner(meant) };
+      });
     }
     case "required": {
       const { requiredProperties } = params as { requiredProperties: string[] };
-      return requiredProperties.map((name) => `${inner(name)}: is missing; ${describeSchema(at?.properties?.[name])}`);
+      return requiredProperties.map((name) => {
+        const text = `${inner(name)}: is missing; ${describeSchema(at?.properties?.[name])}`;
+        return { text, missing: inner(name) };
+      });
     }
     case "enum": {
       const allowed = (at?.enum ?? []).map(String);
-      return [`${key}: ${show(found)} is not one of the values; ${suggestion(String(found), allowed, "value")}`];
+      const meant = didYouMean(closest(String(found), allowed));
+      return [
+        { text: `${key}: ${show(found)} is not one of the values; ${meant}allowed values: ${allowed.join(", ")}` },
+      ];
     }
     default:
-      return at
-        ? [`${key}: ${show(found)} is not allowed; ${describeSchema(at)}`]
-        : [`${key}: ${show(found)}: ${message}`];
+      return [{ text: `${key}: ${show(found)} ${at ? `is not allowed; ${describeSchema(at)}` : message}` }];
   }
 }
 
@@ -72,7 +91,7 @@ function show(value: unknown): string {
 /** What a value has to be. */
 export function describeSchema(schema: Schema | undefined): string {
   if (!schema) return "see docs/config.md";
-  return `it must be ${kind(schema)}${schema.description ? `: ${lowerFirst(schema.description)}` : ""}`;
+  return `it must be ${kind(schema)}${schema.description ? ` (${schema.description.replace(/\.$/, "")})` : ""}`;
 }
 
 export function kind({ type, enum: values, minimum, maximum, pattern, items }: Schema): string {
@@ -84,22 +103,18 @@ export function kind({ type, enum: values, minimum, maximum, pattern, items }: S
   if (type === "array") return `a list${items?.type === "object" ? " of objects" : ""}`;
   if (type === "object") return "an object";
   if (pattern?.includes("Mi|Gi")) return "a size such as 512Mi or 10Gi";
-  return pattern
-    ? `a text of lower-case letters, digits and dashes that matches ${pattern}`
-    : "a text that is not empty";
+  return pattern ? `a text that matches ${pattern}` : "a text that is not empty";
 }
 
-const lowerFirst = (text: string) =>
-  (/^[A-Z][a-z]/.test(text) ? text[0].toLowerCase() + text.slice(1) : text).replace(/\.$/, "");
-
-/** "did you mean" where one of the known words is close, and else all of them. */
-function suggestion(word: string, known: readonly string[], noun: string): string {
-  const [closest] = known
+/** The known word that was probably meant, if one is close. */
+function closest(word: string, known: readonly string[]): string | undefined {
+  return known
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance);
-  const isClose = closest && closest.distance <= Math.max(1, Math.floor(closest.candidate.length / 3));
-  return `${isClose ? `did you mean ${closest.candidate}? ` : ""}allowed ${noun}s: ${known.join(", ")}`;
+    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))
+    .sort((a, b) => a.distance - b.distance)[0]?.candidate;
 }
+
+const didYouMean = (word: string | undefined) => (word === undefined ? "" : `did you mean ${word}? `);
 
 /** Levenshtein's. */
 function editDistance(a: string, b: string): number {

@@ -69,8 +69,12 @@ export class PlanError extends Error {
  * @throws PlanError with all mistakes at once
  */
 export function planCpus(request: PlanRequest): CpuPlan {
-  const problems = [...divisionProblems(request), ...topologyProblems(request)];
-  if (problems.length === 0) problems.push(...capacityProblems(request));
+  const misnumbered = topologyProblems(request);
+  const problems = [
+    ...divisionProblems(request),
+    ...misnumbered,
+    ...(misnumbered.length > 0 ? [] : capacityProblems(request)),
+  ];
   if (problems.length > 0) throw new PlanError(problems);
   const serving = request.nodes ?? request.topology.length;
   const nodes = request.topology.map((node, index) => planNode(node, index < serving ? request.instances : 0, request));
@@ -168,34 +172,31 @@ function topologyProblems({ topology, nodes }: PlanRequest): string[] {
 }
 
 function capacityProblems(request: PlanRequest): string[] {
-  const { cpus, sockets, reserved, pinning } = request;
-  return request.topology.slice(0, request.nodes).flatMap((node) => {
-    const { free } = divide(node, reserved);
-    const cores = node.numa.flat().length;
-    const kept = reserved.system + reserved.client;
-    if (kept > cores)
-      return [
-        `reserved: ${kept} cores (system ${reserved.system}, client ${reserved.client}) are more than the ${cores} of node ${node.name}`,
-      ];
-    if (cpus > cores - kept)
-      return [
-        `cpus: ${cpus} is more than node ${node.name} can give; it has ${count(cores, "core")}` +
-          `${kept ? ` and ${kept} of them reserved (system ${reserved.system}, client ${reserved.client})` : ""}, so at most ${cores - kept}`,
-      ];
-    if (pinning === "none") return [];
-    if (sockets > node.numa.length)
-      return [`sockets: ${sockets} is more than the ${count(node.numa.length, "NUMA node")} of node ${node.name}`];
-    return free
-      .slice(0, sockets)
-      .flatMap((numa, index) =>
-        numa.length >= cpus / sockets
-          ? []
-          : [
-              `cpus: ${cpus} on ${count(sockets, "socket")} needs ${cpus / sockets} cores of NUMA node ${index} of node ${node.name}, ` +
-                `which has ${numa.length} that are not reserved; at most ${numa.length * sockets} with equal parts`,
-            ],
-      );
-  });
+  const nodesByProblem = new Map<string, string[]>();
+  for (const node of request.topology.slice(0, request.nodes)) {
+    const problem = capacityProblem(node, request);
+    if (problem) nodesByProblem.set(problem, [...(nodesByProblem.get(problem) ?? []), node.name]);
+  }
+  return [...nodesByProblem].map(([problem, names]) => `${problem} (${names.join(", ")})`);
+}
+
+/** What one node cannot give. Says nothing about its name, so that equal nodes have equal problems. */
+function capacityProblem(node: NodeTopology, { cpus, sockets, reserved, pinning }: PlanRequest): string | undefined {
+  const { system, client } = reserved;
+  const cores = node.numa.flat().length;
+  const left = cores - system - client;
+  const kept =
+    system + client > 0 ? ` of which ${system} are reserved for the system and ${client} for the client` : "";
+  if (left < 0)
+    return `reserved: system ${system} and client ${client} are more than the ${count(cores, "core")} of a node`;
+  if (cpus > left)
+    return `cpus: ${cpus} is more than the node has; it has ${count(cores, "core")}${kept}, so at most ${left}`;
+  if (pinning === "none" || cpus % sockets !== 0) return undefined;
+  const numa = divide(node, reserved).free;
+  if (sockets > numa.length) return `sockets: ${sockets} is more than the node has, which is ${numa.length}`;
+  const least = Math.min(...numa.slice(0, sockets).map((free) => free.length));
+  if (cpus / sockets <= least) return undefined;
+  return `cpus: ${cpus} in equal parts from ${count(sockets, "socket")} is more than they have; at most ${least * sockets}${kept && `, as some cores are reserved`}`;
 }
 
 const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? "" : "s"}`;
