@@ -49,8 +49,9 @@ export function writeStackFile(stack: string, local: Record<string, Value>, sets
   }
   for (const set of sets) assign(merged, set);
   mkdirSync(state.stacks, { recursive: true });
+  // The stack's secrets are encrypted with the salt it was created with.
   const salt = before.encryptionsalt === undefined ? {} : { encryptionsalt: before.encryptionsalt };
-  writeFileSync(file, dump({ ...salt, ...settings, config: merged }), { mode: 0o600 });
+  writeFileSync(file, dump({ ...settings, ...salt, config: merged }), { mode: 0o600 });
   return file;
 }
 

@@ -1,6 +1,16 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { run } from "../exec.ts";
 import { checkout, state } from "../paths.ts";
@@ -22,9 +32,12 @@ export async function openEngine(pulumi: string): Promise<Engine> {
   if (!existsSync(state.passphrase))
     writeFileSync(state.passphrase, randomBytes(24).toString("base64url"), { mode: 0o600 });
   await installPlugins(state.pulumiHome, bin, process.execPath);
+  const executable = existsSync(join(dirname(pulumi), "pulumi-language-nodejs"))
+    ? pulumi
+    : beside(pulumi, join(bin, "pulumi"));
   const env = {
     ...process.env,
-    PATH: [bin, dirname(pulumi), dirname(process.execPath), process.env.PATH].join(delimiter),
+    PATH: [dirname(executable), dirname(process.execPath), process.env.PATH].join(delimiter),
     PULUMI_HOME: state.pulumiHome,
     PULUMI_BACKEND_URL: `file://${state.backend}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: state.passphrase,
@@ -36,7 +49,7 @@ export async function openEngine(pulumi: string): Promise<Engine> {
   return {
     attach: (args, more) =>
       new Promise((resolve, reject) => {
-        const child = spawn(pulumi, args, { cwd: checkout, env: { ...env, ...more }, stdio: "inherit" });
+        const child = spawn(executable, args, { cwd: checkout, env: { ...env, ...more }, stdio: "inherit" });
         // A Ctrl-C goes to the engine, which then ends in good order; we wait for that.
         const hold = () => {};
         process.on("SIGINT", hold);
@@ -46,8 +59,25 @@ export async function openEngine(pulumi: string): Promise<Engine> {
           resolve(signal ? 130 : (code ?? 1));
         });
       }),
-    read: (args, cwd = checkout) => run(pulumi, [...args, "--non-interactive"], { cwd, env }),
+    read: (args, cwd = checkout) => run(executable, [...args, "--non-interactive"], { cwd, env }),
   };
+}
+
+/** Puts the engine itself beside the language host, where it looks first and finds it without a warning. */
+function beside(pulumi: string, link: string): string {
+  if (
+    existsSync(link) &&
+    statSync(link).size === statSync(pulumi).size &&
+    statSync(link).mtimeMs === statSync(pulumi).mtimeMs
+  )
+    return link;
+  rmSync(link, { force: true });
+  try {
+    linkSync(pulumi, link);
+  } catch {
+    cpSync(pulumi, link, { preserveTimestamps: true }); // another file system
+  }
+  return link;
 }
 
 /** Whether the stack exists and holds resources. */
