@@ -3,7 +3,6 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { spread } from "../../../benchmarks/client/addresses.ts";
-import { findCpusAllowed, parseCpuList, sameCpus } from "../../../benchmarks/client/cpus.ts";
 import { drawOrder, readInputs } from "../../../benchmarks/client/inputs.ts";
 import { inputsFolder } from "./servers.ts";
 
@@ -56,15 +55,4 @@ test("no server is left out, and with enough clients each keeps to one", () => {
       else for (const servers of plan) expect(servers).toHaveLength(1);
     }),
   );
-});
-
-test("CPU lists", () => {
-  expect(parseCpuList("0-2,5, 7-8")).toEqual([0, 1, 2, 5, 7, 8]);
-  expect(parseCpuList("")).toEqual([]);
-  expect(() => parseCpuList("0-x")).toThrow(/not a list of CPUs/);
-  expect(sameCpus("0,1,2", "0-2")).toBe(true);
-  expect(sameCpus("0", "0-1")).toBe(false);
-  const log = "starting\nCpus_allowed_list:\t0-1\nrestarted\nCpus_allowed_list: \t4,6-7\nready\n";
-  expect(findCpusAllowed(log)).toBe("4,6-7");
-  expect(findCpusAllowed("nothing of the kind")).toBeUndefined();
 });
