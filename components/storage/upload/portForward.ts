@@ -34,13 +34,16 @@ export async function forwardPort(
   const pod = await readyPod(config.makeApiClient(CoreV1Api), where.namespace, where.selector, waitSeconds);
   const forward = new PortForward(config);
   const open = new Set<Socket>();
+  const tunnels = new Set<{ terminate?: () => void }>();
   const server = createServer((socket) => {
     open.add(socket);
     socket.once("close", () => open.delete(socket));
     socket.on("error", () => socket.destroy());
     forward.portForward(where.namespace, pod, [where.port], socket, null, socket).then(
       (tunnel) => {
-        if ("on" in tunnel) tunnel.on("close", () => socket.destroy());
+        if (!("on" in tunnel)) return;
+        tunnels.add(tunnel);
+        tunnel.on("close", () => socket.destroy());
       },
       () => socket.destroy(), // the S3 client sees a reset connection and tries again
     );
@@ -51,6 +54,8 @@ export async function forwardPort(
     close() {
       server.close();
       for (const socket of open) socket.destroy();
+      // Closed politely, a tunnel would keep this process for another 30 s: the API server does not answer the farewell.
+      for (const tunnel of tunnels) tunnel.terminate?.();
     },
   };
 }
