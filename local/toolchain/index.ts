@@ -8,9 +8,10 @@ import { findGo, goTarget } from "./go.ts";
 import { type ImageName, imageNames, imageTargets } from "./images.ts";
 import { modelTarget } from "./model.ts";
 import { cannotInstall, installPackages, missingPackages, type Purpose } from "./packages.ts";
-import { lanes, Progress } from "./progress.ts";
+import { Progress } from "./progress.ts";
 import { officialPulumi } from "./pulumi.ts";
-import { isBuilt, make, type Target } from "./target.ts";
+import { buildAll, missingTargets } from "./schedule.ts";
+import { isBuilt, markUsed, type Target } from "./target.ts";
 
 /** What a command is about to use. */
 export type Need = "pulumi" | "kubernetes" | "model" | ImageName;
@@ -81,18 +82,6 @@ function catalogue(): Catalogue {
 /** Seconds from nothing to this target: the longest chain starts first, or everything would wait for it in the end. */
 const chainSeconds = (target: Target): number => target.seconds + Math.max(0, ...target.needs.map(chainSeconds));
 
-/** What has to be built for these targets, inputs included, each once; the inputs of a finished target are not needed. */
-export function missingTargets(targets: readonly Target[]): Target[] {
-  const found = new Map<string, Target>();
-  const visit = (target: Target) => {
-    if (found.has(target.id) || isBuilt(target)) return;
-    for (const input of target.needs) visit(input);
-    found.set(target.id, target);
-  };
-  for (const target of targets) visit(target);
-  return [...found.values()];
-}
-
 /** Debian packages that are missing for building these targets and running what was asked for. */
 function packagesFor(needs: readonly Need[], todo: readonly Target[]): string[] {
   const running: Purpose[] = needs.some((need) => need === "kubernetes" || imageNeeds.includes(need))
@@ -140,8 +129,10 @@ export async function plan(needs: readonly Need[]): Promise<Step[]> {
  */
 export async function ensure(needs: readonly Need[]): Promise<Toolchain> {
   const { targets, toolchain } = catalogue();
-  const todo = missingTargets(targets(needs));
+  const wanted = targets(needs);
+  const todo = missingTargets(wanted);
   const packages = packagesFor(needs, todo);
+  for (const target of wanted) markUsed(target);
   if (todo.length === 0 && packages.length === 0) return toolchain;
   checkBefore(todo, packages);
 
@@ -166,61 +157,6 @@ export async function ensure(needs: readonly Need[]): Promise<Toolchain> {
     progress.stop();
   }
   return toolchain;
-}
-
-/** Builds targets as soon as their inputs are there; the first failure ends the others. */
-export async function buildAll(
-  todo: readonly Target[],
-  progress: Pick<Progress, "start" | "line" | "done" | "fail">,
-): Promise<void> {
-  const stop = new AbortController();
-  const slots = { compile: slotsOf(lanes.compile), other: slotsOf(lanes.other) };
-  const results = new Map<string, Promise<void>>();
-  let first: UserError | undefined;
-
-  const build = async (target: Target) => {
-    await Promise.all(target.needs.map((input) => results.get(input.id)));
-    const release = await slots[target.lane]();
-    try {
-      stop.signal.throwIfAborted();
-      progress.start(target.id);
-      const events = {
-        line: (line: string) => progress.line(target.id, line),
-        waiting: () => progress.line(target.id, "another run is building this; waiting for it"),
-      };
-      await make(target, events, stop.signal);
-      progress.done(target.id);
-    } catch (error) {
-      if (!first && !stop.signal.aborted) {
-        first = explain(target, error);
-        progress.fail(target.id);
-      }
-      stop.abort();
-      throw error;
-    } finally {
-      release();
-    }
-  };
-  // Targets come with their inputs first, so every input's promise is there when it is asked for.
-  for (const target of todo) results.set(target.id, build(target));
-  await Promise.allSettled(results.values());
-  if (first) throw first;
-}
-
-/** Hands out `count` places in order of asking. */
-function slotsOf(count: number): () => Promise<() => void> {
-  let free = count;
-  const queue: (() => void)[] = [];
-  const release = () => {
-    const next = queue.shift();
-    if (next) next();
-    else free++;
-  };
-  return async () => {
-    if (free > 0) free--;
-    else await new Promise<void>((resolve) => queue.push(resolve));
-    return release;
-  };
 }
 
 /** What would stop the work half-way is said before it starts. */

@@ -81,8 +81,14 @@ export async function installPackages(names: readonly string[], onLine?: (line: 
     });
   await withLock(join(cacheDir, "locks", "packages.lock"), async () => {
     if ((await run("dpkg", ["--audit"])).trim()) await run("dpkg", ["--configure", "-a"], { onLine, detached: true });
-    await apt("update");
-    await apt("install", "--no-install-recommends", "--no-remove", ...names);
+    // A source of another vendor that does not answer must not stop us; if a package is then missing, install says so.
+    const update = await apt("update").then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    await apt("install", "--no-install-recommends", "--no-remove", ...names).catch((error) => {
+      throw update ?? error;
+    });
   });
 }
 

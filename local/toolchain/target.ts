@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { type RunOptions, run } from "../exec.ts";
 import { withLock } from "../lock.ts";
 import { cacheDir } from "../paths.ts";
@@ -55,6 +55,31 @@ export function key(...inputs: readonly (string | Buffer)[]): string {
 
 export const isBuilt = (target: Target): boolean => existsSync(target.path);
 
+/** Days that a result which no command uses any more is kept. */
+const KEEP_DAYS = 14;
+
+/** Keeps a result from being tidied away. */
+export function markUsed(target: Target): void {
+  const now = new Date();
+  if (isBuilt(target)) utimesSync(target.path, now, now);
+}
+
+/** Removes results of the same name that were made from other inputs and that no command has used for long. */
+function tidy(target: Target): void {
+  const folder = dirname(target.path);
+  const [stem, suffix] = basename(target.path).split(/[0-9a-f]{12}/);
+  if (stem === undefined || suffix === undefined) return; // named after a version, not a key
+  for (const entry of readdirSync(folder)) {
+    const path = join(folder, entry);
+    const isOther =
+      path !== target.path &&
+      entry.startsWith(stem) &&
+      /^[0-9a-f]{12}$/.test(entry.slice(stem.length, entry.length - suffix.length));
+    if (isOther && Date.now() - statSync(path).mtimeMs > KEEP_DAYS * 86_400_000)
+      rmSync(path, { recursive: true, force: true });
+  }
+}
+
 export const logFile = (target: Pick<Target, "id">): string => join(cacheDir, "logs", `${fileName(target)}.log`);
 
 /**
@@ -85,6 +110,8 @@ export async function make(target: Target, events: BuildEvents = {}, signal?: Ab
         throw new Error(`the build of ${target.id} ended without a result`);
       }
       renameSync(out, target.path);
+      markUsed(target);
+      tidy(target);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -93,14 +120,24 @@ export async function make(target: Target, events: BuildEvents = {}, signal?: Ab
 }
 
 function runner(target: Target, events: BuildEvents, signal?: AbortSignal): Job["run"] {
-  // Node's children outlive a killed parent; the kernel ends this one with it.
   return (command, args, options = {}) =>
-    run("setpriv", ["--pdeathsig", "KILL", "--", command, ...args], {
+    run("setpriv", [...dyingTogether(), command, ...args], {
       signal,
+      killSignal: "SIGKILL",
       ...options,
       log: logFile(target),
       onLine: events.line,
     });
 }
+
+/**
+ * Arguments of setpriv that tie a command to this process, which the kernel does not do by itself: however this process
+ * ends, the command ends; and as root, in a process and mount namespace of its own, so do its children and mounts.
+ */
+const dyingTogether = (): string[] => {
+  const namespace =
+    process.getuid?.() === 0 ? ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"] : [];
+  return ["--pdeathsig", "KILL", "--", ...namespace];
+};
 
 const fileName = (target: Pick<Target, "id">) => target.id.replaceAll(":", "-");
