@@ -33,7 +33,8 @@ const OVERHEAD_SECONDS = 240;
 
 /**
  * Measures the service with a Job and hands the result back. The experiment's key is in the names of the Job and of the result:
- * as long as nothing changes nothing runs, and any change runs anew.
+ * as long as nothing changes nothing runs, and any change runs anew. It is in their logical names too: what differs by key is
+ * another resource, not a replacement of one, so that going back after a deployment that failed half-way finds the old one.
  */
 export class Benchmark extends pulumi.ComponentResource {
   readonly key: string;
@@ -44,25 +45,25 @@ export class Benchmark extends pulumi.ComponentResource {
     const { namespace, service, client } = args;
     const child = { parent: this, dependsOn: opts?.dependsOn };
     const spec = benchmarkSpec(name, args);
-    const labels = { ...labelsOf("benchmark"), "app.kubernetes.io/instance": name };
+    const labels = labelsOf("benchmark", name);
     const metadata = (named: string) => ({ namespace, name: named, labels });
     const clientName = `${name}-client-${client.hash.slice(0, 10)}`;
     const specName = `${name}-spec-${spec.key}`;
     this.key = spec.key;
 
     const bundle = new k8s.core.v1.ConfigMap(
-      `${name}-client`,
+      clientName,
       { metadata: metadata(clientName), data: { "client.cjs": client.code } },
       child,
     );
     const experiment = new k8s.core.v1.ConfigMap(
-      `${name}-spec`,
+      specName,
       { metadata: metadata(specName), data: { "spec.json": JSON.stringify(spec, null, 2) } },
       child,
     );
     // Created empty, because a Role can allow writing to one name but not creating it. The Job fills it.
     const empty = new k8s.core.v1.ConfigMap(
-      `${name}-result`,
+      spec.result.configMap,
       { metadata: metadata(spec.result.configMap), data: { "result.json": "" } },
       { ...child, ignoreChanges: ["data"] },
     );
@@ -82,10 +83,11 @@ export class Benchmark extends pulumi.ComponentResource {
       { ...child, dependsOn: [role, account] },
     );
     const seconds = expectedSeconds(args);
+    const jobName = `${name}-${spec.key}`;
     const job = new k8s.batch.v1.Job(
-      name,
+      jobName,
       {
-        metadata: { ...metadata(`${name}-${spec.key}`), annotations: { "pulumi.com/replaceUnready": "true" } },
+        metadata: { ...metadata(jobName), annotations: { "pulumi.com/replaceUnready": "true" } },
         spec: {
           backoffLimit: 0,
           activeDeadlineSeconds: seconds,
@@ -106,7 +108,7 @@ export class Benchmark extends pulumi.ComponentResource {
       { parent: this, dependsOn: [job] },
     );
     this.result = written.data.apply((data) => readResult(data, spec));
-    this.registerOutputs({ key: this.key, result: this.result });
+    this.registerOutputs({ key: this.key });
   }
 }
 
@@ -122,7 +124,7 @@ export function benchmarkSpec(name: string, args: BenchmarkArgs): BenchmarkSpec 
     thresholds,
     servers: {
       namespace,
-      selector: Object.entries(service.labels)
+      selector: Object.entries(service.selector)
         .map(([key, value]) => `${key}=${value}`)
         .join(","),
       planHash: plan.hash,

@@ -33,9 +33,9 @@ export class ModelUpload extends pulumi.ComponentResource {
     const { bucket } = store;
     const program = `fetch-${fetchProgram.hash.slice(0, 10)}`;
     new k8s.core.v1.ConfigMap(
-      "fetch-program",
+      program,
       {
-        metadata: { namespace: bucket.namespace, name: program, labels: labelsOf("fetch") },
+        metadata: { namespace: bucket.namespace, name: program, labels: labelsOf("fetch", name) },
         data: { "fetch.mjs": fetchProgram.code },
       },
       { parent: this, dependsOn: opts?.dependsOn },
@@ -50,7 +50,7 @@ export class ModelUpload extends pulumi.ComponentResource {
     { store, source, version, kubeconfig, context }: ModelUploadArgs & { source: string },
   ): void {
     const { bucket, namespace, region, endpoint } = store.bucket;
-    const selector = Object.entries(store.labels).map(([key, value]) => `${key}=${value}`);
+    const selector = Object.entries(store.selector).map(([key, value]) => `${key}=${value}`);
     const program = ["node", "components/storage/upload/main.ts"];
     const words = [source, bucket, namespace, selector.join(","), new URL(endpoint).port];
     new command.local.Command(
