@@ -4,11 +4,15 @@ interface Pod {
   metadata: { name: string; namespace: string };
   status: { phase?: string; initContainerStatuses?: ContainerStatus[]; containerStatuses?: ContainerStatus[] };
 }
+interface Terminated {
+  reason?: string;
+  exitCode: number;
+}
 interface ContainerStatus {
   name: string;
   ready: boolean;
-  restartCount: number;
-  state?: { waiting?: { reason?: string; message?: string }; terminated?: { reason?: string; exitCode: number } };
+  state?: { waiting?: { reason?: string; message?: string }; terminated?: Terminated };
+  lastState?: { terminated?: Terminated };
 }
 
 /** After a failed deployment: for every pod that is not well, why, and the last lines its container wrote. */
@@ -27,16 +31,23 @@ function unwell({ status }: Pod): ContainerStatus[] {
 }
 
 async function report({ metadata }: Pod, container: ContainerStatus, lines: number): Promise<string> {
-  const { waiting, terminated } = container.state ?? {};
-  const why = waiting
-    ? [waiting.reason, waiting.message].filter(Boolean).join(": ")
-    : terminated
-      ? `${terminated.reason ?? "ended"} with exit code ${terminated.exitCode}`
-      : "not ready";
-  const of = [metadata.name, "-n", metadata.namespace, "-c", container.name, `--tail=${lines}`];
+  const of = [metadata.name, "-n", metadata.namespace, "-c", container.name, `--tail=${5 * lines}`];
   const log =
     (await kubectl(["logs", ...of]).catch(() => "")) || (await kubectl(["logs", ...of, "--previous"]).catch(() => ""));
-  const tail = log.trimEnd().split("\n").filter(Boolean);
-  const heading = `pod ${metadata.namespace}/${metadata.name}, container ${container.name}: ${why}`;
-  return [heading, ...(tail.length ? tail.map((line) => `  | ${line}`) : ["  (it wrote no log)"])].join("\n");
+  const tail = log.split("\n").filter(isProse).slice(-lines);
+  const heading = `pod ${metadata.namespace}/${metadata.name}, container ${container.name}: ${why(container)}`;
+  return [heading, ...(tail.length ? tail.map((line) => `  | ${line.slice(0, 200)}`) : ["  (it wrote no log)"])].join(
+    "\n",
+  );
+}
+
+/** Servers draw tables into their logs; the sentence that matters is not in them. */
+const isProse = (line: string) => /[A-Za-z]/.test(line) && !/^\s*[|+]/.test(line);
+
+function why({ state = {}, lastState }: ContainerStatus): string {
+  const ended = ({ reason, exitCode }: Terminated) => `${reason ?? "ended"} with exit code ${exitCode}`;
+  const { waiting, terminated } = state;
+  const last = lastState?.terminated ? `; before that ${ended(lastState.terminated)}` : "";
+  if (waiting) return [waiting.reason, waiting.message].filter(Boolean).join(": ") + last;
+  return (terminated ? ended(terminated) : "not ready") + last;
 }

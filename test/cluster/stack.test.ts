@@ -103,9 +103,10 @@ describe("npm start", () => {
   });
 
   it("fails with the pod's reason and last log lines when a server never becomes ready", async () => {
-    const { code, output } = await cli("start", ...set("model.name=no-such-model", "server.readyTimeout=20"));
+    const { code, output } = await cli("start", ...set("server.memory=48Mi", "server.readySeconds=15"));
     expect(code).not.toBe(0);
-    expect(output).toMatch(/pod .*container /);
+    expect(output).toMatch(/pod inference-dev\/server-node1-0, container triton: .*(OOMKilled|exit code)/);
+    expect(output).toMatch(/\n {2}\| \S/);
     expect(output).not.toMatch(/\n\s+at .*\.ts:\d+/);
     await succeed("start", ...set());
   });
