@@ -1,10 +1,15 @@
-/** Labels everything of one component carries: what it is, and that it belongs to this program. */
-export function labelsOf(component: string): Record<string, string> {
+/** Labels everything of one component carries: what it is, which one, and that it belongs to this program. */
+export function labelsOf(component: string, instance: string): Record<string, string> {
   return {
-    "app.kubernetes.io/name": component,
+    ...selectorOf(component, instance),
     "app.kubernetes.io/part-of": "inference-stack",
     "app.kubernetes.io/managed-by": "pulumi",
   };
+}
+
+/** Those of them that select its pods; they never change. */
+export function selectorOf(component: string, instance: string): Record<string, string> {
+  return { "app.kubernetes.io/name": component, "app.kubernetes.io/instance": instance };
 }
 
 /** The label that names the CPU plan a server pod runs under. */

@@ -27,7 +27,7 @@ const provider = new k8s.Provider("cluster", {
 const name = `inference-${pulumi.getStack()}`;
 const namespace = new k8s.core.v1.Namespace(
   "inference",
-  { metadata: { name, labels: { ...labelsOf("inference"), ...ENFORCE_RESTRICTED } } },
+  { metadata: { name, labels: { ...labelsOf("inference", name), ...ENFORCE_RESTRICTED } } },
   { provider },
 );
 const place = { namespace: name, domain: cluster.domain };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { labelsOf, PLAN_LABEL } from "../labels.ts";
+import { labelsOf, PLAN_LABEL, selectorOf } from "../labels.ts";
 import type { FetchArgs } from "../storage/fetch/container.ts";
 import type { CpuPlan } from "./cpuPlan.ts";
 import type { ModelServer, Protocol } from "./modelServer.ts";
@@ -34,7 +34,7 @@ export interface Endpoint {
 export class InferenceService extends pulumi.ComponentResource {
   readonly endpoint: Endpoint;
   /** Selects the pods of every plan. */
-  readonly labels: Readonly<Record<string, string>>;
+  readonly selector: Readonly<Record<string, string>>;
   /** Planned CPU list by pod name; empty when not pinned. */
   readonly cpusByPod: Readonly<Record<string, string>>;
   readonly image: string;
@@ -45,7 +45,8 @@ export class InferenceService extends pulumi.ComponentResource {
     super("inference-stack:serving:InferenceService", name, {}, opts);
     const { namespace, domain, plan, server, model, readySeconds } = args;
     const child = { parent: this, dependsOn: opts?.dependsOn };
-    const labels = { ...labelsOf("server"), "app.kubernetes.io/instance": name };
+    const labels = labelsOf("server", name);
+    const selector = selectorOf("server", name);
     const { "v2-grpc": grpc, "v2-rest": http, metrics } = server.ports;
     const ports = Object.entries({ grpc, http, metrics }).map(([port, number]) => ({
       name: port,
@@ -59,7 +60,7 @@ export class InferenceService extends pulumi.ComponentResource {
       name,
       {
         metadata: { ...metadata, name },
-        spec: { clusterIP: "None", publishNotReadyAddresses: false, selector: labels, ports },
+        spec: { clusterIP: "None", publishNotReadyAddresses: false, selector, ports },
       },
       child,
     );
@@ -76,7 +77,7 @@ export class InferenceService extends pulumi.ComponentResource {
             serviceName: name,
             replicas: instances.length,
             podManagementPolicy: "Parallel",
-            selector: { matchLabels: { ...labels, "inference-stack/set": set } },
+            selector: { matchLabels: { ...selector, "inference-stack/set": set } },
             template: {
               metadata: { labels: { ...labels, "inference-stack/set": set, [PLAN_LABEL]: plan.hash } },
               spec: pod,
@@ -91,7 +92,7 @@ export class InferenceService extends pulumi.ComponentResource {
       );
 
     this.endpoint = { host: `${name}.${namespace}.svc.${domain}`, ports: server.ports };
-    this.labels = labels;
+    this.selector = selector;
     this.cpusByPod = Object.fromEntries(
       nodes.flatMap(({ set, instances }) => instances.flatMap(({ cpus }, i) => (cpus ? [[`${set}-${i}`, cpus]] : []))),
     );

@@ -27,7 +27,7 @@ export function triton(args: { image: string; memory: string; threads: number })
     scratch: { "/tmp": "16Mi", "/dev/shm": "128Mi" },
     memory,
     startupProbe: { ...http("/v2/health/live"), periodSeconds: 1, failureThreshold: 120 },
-    readinessProbe: { ...http("/v2/health/ready"), periodSeconds: 1, failureThreshold: 3 },
+    readinessProbe: { ...http("/v2/health/ready"), periodSeconds: 2, failureThreshold: 3 },
     livenessProbe: { ...http("/v2/health/live"), periodSeconds: 10, timeoutSeconds: 5 },
     terminationSeconds: 20,
   };

@@ -58,7 +58,7 @@ export class ModelUpload extends pulumi.ComponentResource {
       {
         create: [...program, ...words.map(quoted)].join(" "),
         dir: join(import.meta.dirname, "../.."),
-        triggers: [version],
+        triggers: [version, store.identity],
         environment: {
           ...(kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig }),
           KUBE_CONTEXT: context,

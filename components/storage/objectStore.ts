@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import { labelsOf } from "../labels.ts";
+import { labelsOf, selectorOf } from "../labels.ts";
 import { restrictedContainer, restrictedPod } from "../restricted.ts";
 
 export interface ObjectStoreArgs {
@@ -34,7 +34,9 @@ const PORT = 9000;
 export class ObjectStore extends pulumi.ComponentResource {
   readonly bucket: Bucket;
   /** Selects its pod. */
-  readonly labels: Readonly<Record<string, string>>;
+  readonly selector: Readonly<Record<string, string>>;
+  /** Changes when the store is made anew, and empty. */
+  readonly identity: pulumi.Output<string>;
   readonly accessKey: pulumi.Output<string>;
   readonly secretKey: pulumi.Output<string>;
 
@@ -42,8 +44,9 @@ export class ObjectStore extends pulumi.ComponentResource {
     super("inference-stack:storage:ObjectStore", name, {}, opts);
     const { namespace, domain } = args;
     const child = { parent: this, dependsOn: opts?.dependsOn };
-    const labels = { ...labelsOf("minio"), "app.kubernetes.io/instance": name };
+    const labels = labelsOf("minio", name);
     const metadata = { namespace, name, labels };
+    this.selector = selectorOf("minio", name);
     const secretName = `${name}-credentials`;
 
     const generate = (what: string, length: number) =>
@@ -63,11 +66,11 @@ export class ObjectStore extends pulumi.ComponentResource {
       name,
       {
         metadata,
-        spec: { clusterIP: "None", selector: labels, ports: [{ name: "s3", port: PORT, targetPort: "s3" }] },
+        spec: { clusterIP: "None", selector: this.selector, ports: [{ name: "s3", port: PORT, targetPort: "s3" }] },
       },
       child,
     );
-    new k8s.apps.v1.StatefulSet(
+    const set = new k8s.apps.v1.StatefulSet(
       name,
       { metadata, spec: minio(args, { name, labels, secretName }) },
       {
@@ -78,6 +81,7 @@ export class ObjectStore extends pulumi.ComponentResource {
       },
     );
 
+    this.identity = set.metadata.uid;
     this.bucket = {
       endpoint: `http://${name}.${namespace}.svc.${domain}:${PORT}`,
       region: "us-east-1",
@@ -85,7 +89,6 @@ export class ObjectStore extends pulumi.ComponentResource {
       secretName,
       namespace,
     };
-    this.labels = labels;
     this.registerOutputs({ bucket: this.bucket });
   }
 }
@@ -99,7 +102,7 @@ function minio(
   return {
     serviceName: name,
     replicas: 1,
-    selector: { matchLabels: labels },
+    selector: { matchLabels: selectorOf("minio", name) },
     persistentVolumeClaimRetentionPolicy: { whenDeleted: protect ? "Retain" : "Delete", whenScaled: "Retain" },
     template: {
       metadata: { labels },
