@@ -2,8 +2,10 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { bundleClient } from "../../../benchmarks/client/bundle.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // processes start slowly on a busy machine
 
 const { code, hash } = await bundleClient();
 

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { coordinate } from "../../../benchmarks/client/coordinator.ts";
 import { Kubernetes } from "../../../benchmarks/client/kubernetes.ts";
 import { changes, whatIsAmiss } from "../../../benchmarks/client/servers.ts";
@@ -10,6 +10,8 @@ import { parseResult } from "../../../benchmarks/result.ts";
 import type { BenchmarkSpec, ServerSet } from "../../../benchmarks/spec.ts";
 import { type FakeApi, type FakeCluster, fakeApi, pod } from "./apiServer.ts";
 import { grpcServer, inputsFolder, type Knobs, type TestServer } from "./servers.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // processes start slowly on a busy machine
 
 const running: (TestServer | FakeApi)[] = [];
 afterEach(() => Promise.all(running.splice(0).map((server) => server.stop())));

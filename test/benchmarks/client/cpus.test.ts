@@ -2,8 +2,10 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { findCpusAllowed, ownCpus, parseCpuList, sameCpus } from "../../../benchmarks/client/cpus.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // processes start slowly on a busy machine
 
 test("CPU lists", () => {
   expect(parseCpuList("0-2,5, 7-8")).toEqual([0, 1, 2, 5, 7, 8]);
