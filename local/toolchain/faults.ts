@@ -3,7 +3,7 @@ import { CommandError } from "../exec.ts";
 import { logFile, type Target } from "./target.ts";
 
 const UNREACHABLE =
-  /could not resolve|failure (resolving|in name resolution)|name or service not known|no such host|dial tcp|connection (refused|reset|timed out)|network is unreachable|i\/o timeout|tls handshake timeout|failed to fetch|ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|max retries exceeded|NewConnectionError|Could not connect/i;
+  /could not resolve|failure (resolving|in name resolution)|name or service not known|no such host|dial tcp|connection (refused|reset|timed out)|network is unreachable|i\/o timeout|tls handshake timeout|failed to fetch|ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|max retries exceeded|NewConnectionError|Could not connect|apt-get update .*failed/i;
 const DISK_FULL = /no space left on device|ENOSPC|disk quota exceeded/i;
 const NOT_FOUND = /no matching distribution|unable to locate package|unknown revision|E404|404 not found/i;
 
@@ -17,8 +17,8 @@ export function explain(step: Pick<Target, "id" | "title" | "registry">, error: 
   const tail = text
     .trimEnd()
     .split("\n")
-    .slice(-6)
-    .map((line) => `  ${line}`);
+    .slice(-4)
+    .map((line) => `  ${line.length > 200 ? `${line.slice(0, 200)} ...` : line}`);
   if (DISK_FULL.test(text)) {
     return new UserError(`The disk became full during "${step.title}".`, `Make room. ${RETRY}`);
   }

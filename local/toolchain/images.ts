@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { cacheDir, checkout } from "../paths.ts";
 import { aptOfThisMachine, type Distribution, systemPython } from "./distribution.ts";
@@ -136,7 +136,7 @@ function baseTarget(release: Distribution): Target {
     async build(job) {
       const { sources, options } = await aptOfThisMachine(release);
       const settings = join(job.work, "apt.conf");
-      await job.run("tee", [settings], { input: options });
+      writeFileSync(settings, options, { mode: 0o600 }); // may hold a proxy's password
       await job.run(
         "sh",
         [join(source, "build.sh"), job.out, job.work, release.codename, settings, await systemPython()],
@@ -159,7 +159,15 @@ function nodeTarget(): Target {
     seconds: 20,
     megabytes: 400,
     async build(job) {
-      const flags = ["--silent", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund"];
+      const flags = [
+        "--loglevel",
+        "error",
+        "--prefer-offline",
+        "--ignore-scripts",
+        "--no-save",
+        "--no-audit",
+        "--no-fund",
+      ];
       await job.run("npm", ["install", ...flags, "--prefix", job.work, `${name}@${NODE}`], { cwd: job.work });
       await job.run("mv", [join(job.work, "node_modules", name, "bin", "node"), job.out]);
     },

@@ -127,6 +127,9 @@ function runner(target: Target, events: BuildEvents, signal?: AbortSignal): Job[
       ...options,
       log: logFile(target),
       onLine: events.line,
+    }).catch((error: Error) => {
+      error.message = error.message.replace(/^setpriv .*? ended/, `${command} ended`); // the user does not know of setpriv
+      throw error;
     });
 }
 

@@ -67,7 +67,7 @@ describe("make", () => {
 
   it("passes on what a failing command said, and keeps all of it in the log", async () => {
     const thing = target(cache, "thing", async (job) => void (await job.run("sh", ["-c", "echo reason >&2; exit 3"])));
-    await expect(targets.make(thing)).rejects.toThrow(/exit code 3[\s\S]*reason/);
+    await expect(targets.make(thing)).rejects.toThrow(/^sh ended with exit code 3[\s\S]*reason/);
     await vi.waitFor(() => expect(readFileSync(targets.logFile(thing), "utf8")).toBe("reason\n"));
   });
 
