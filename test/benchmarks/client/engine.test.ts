@@ -21,7 +21,7 @@ describe.each(["v2-grpc", "v2-rest"] as const)("%s", (protocol) => {
     const { port, seen } = await start(protocol, { delayMs: 5 });
     const measured = await measure(experiment(protocol, port));
     const { counts, correctness, errors, histogram, servers, segments } = measured;
-    expect(counts.answered).toBeGreaterThan(10);
+    expect(counts.answered).toBeGreaterThan(3);
     expect(counts).toMatchObject({ sent: counts.answered, failed: 0, abandoned: 0, inferences: counts.answered });
     expect(counts.sent + counts.warmup + 1).toBe(seen.requests); // the one more is the trial before the warm-up
     expect(correctness).toEqual({ checked: counts.answered, wrong: 0 });
@@ -72,7 +72,7 @@ describe.each(["v2-grpc", "v2-rest"] as const)("%s", (protocol) => {
     );
     expect(errors.byKind).toEqual({ timeout: 1 });
     expect(counts.sent + 1).toBe(seen.requests);
-    expect(counts.answered).toBeGreaterThan(10);
+    expect(counts.answered).toBeGreaterThan(3);
   });
 
   test("a server that hangs for good ends with the time-out", async () => {
@@ -210,5 +210,5 @@ test("each second is shown, warm-up included", async () => {
   });
   expect(seconds).toHaveLength(2);
   expect(seconds[0]).toBeLessThan(0);
-  for (const rate of rates) expect(rate).toBeGreaterThan(10);
+  for (const rate of rates) expect(rate).toBeGreaterThan(3);
 });

@@ -38,7 +38,7 @@ test("prints a table, or the result as JSON", async () => {
   );
   const json = await client([...against(server), "--output", "json", "--clients", "2"]);
   const result = parseResult(json.out);
-  expect(result.counts.answered).toBeGreaterThan(10);
+  expect(result.counts.answered).toBeGreaterThan(3);
   expect(result.load.requested).toMatchObject({ clients: 2, durationSeconds: 0.5 });
   expect(result).toMatchObject({ plan: null, key: "", environment: { servers: [], versions: { client: "source" } } });
 });
