@@ -129,24 +129,17 @@ function divide(node: NodeTopology, reserved: PlanRequest["reserved"]) {
 }
 
 function divisionProblems({ instances, cpus, sockets, pinning }: PlanRequest): string[] {
-  const problems: string[] = [];
-  const list = (values: number[]) => (values.length > 12 ? [...values.slice(0, 12), "..."] : values).join(", ");
+  const equalParts = `sockets: ${sockets} does not divide cpus, which is ${cpus}; every socket gives the same number of cores`;
+  const problems = pinning !== "none" && cpus % sockets !== 0 ? [equalParts] : [];
+  const groups = pinning === "none" || problems.length > 0 ? 1 : sockets;
+  const possible = divisors(cpus).filter((n) => n % groups === 0);
+  const allowed = `possible are ${[...possible.slice(0, 12), ...(possible.length > 12 ? ["..."] : [])].join(", ")}`;
   if (cpus % instances !== 0)
+    problems.push(`instances: ${instances} does not divide cpus, which is ${cpus}; ${allowed}`);
+  else if (instances % groups !== 0)
     problems.push(
-      `instances: ${instances} does not divide cpus, which is ${cpus}; ${cpus} can be divided by ${list(divisors(cpus))}`,
+      `instances: ${instances} on ${sockets} sockets would make an instance cross a socket; ${allowed}, or fewer sockets, or pinning none`,
     );
-  if (pinning === "none") return problems;
-  if (cpus % sockets !== 0)
-    problems.push(
-      `sockets: ${sockets} does not divide cpus, which is ${cpus}; every socket gives the same number of cores`,
-    );
-  else if (instances % sockets !== 0) {
-    const allowed = divisors(cpus).filter((n) => n % sockets === 0);
-    problems.push(
-      `instances: ${instances} on ${sockets} sockets would make an instance cross a socket; ` +
-        `allowed here are ${list(allowed)}, or fewer sockets, or pinning none`,
-    );
-  }
   return problems;
 }
 

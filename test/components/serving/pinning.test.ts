@@ -1,0 +1,81 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pinned, pinningEnv } from "../../../components/serving/pinning.ts";
+
+const own = /Cpus_allowed_list:\s*(\S+)/.exec(readFileSync("/proc/self/status", "utf8"))![1];
+/** Any one CPU this process may use. */
+const cpu = own.split(/[-,]/)[0];
+const PATH = process.env.PATH!;
+
+/** Runs the wrapper as a container would. */
+function start(lists: string[], podIndex: number, command: string[], path = PATH) {
+  const instances = lists.map((cpus) => ({ cpus, memoryNode: 0, threads: 1 }));
+  const set = pinningEnv(instances).map(({ name, value }) => [name, value ?? String(podIndex)]);
+  const [file, ...args] = pinned(command);
+  return spawnSync(file, args, { env: { PATH: path, ...Object.fromEntries(set) }, encoding: "utf8" });
+}
+
+/** A PATH with nothing on it but these. */
+let folder: string;
+const only = (...tools: string[]) => {
+  const path = mkdtempSync(join(folder, "path-"));
+  for (const tool of tools) symlinkSync(`/usr/bin/${tool}`, join(path, tool));
+  return path;
+};
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "pinning-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe("the pinning wrapper", () => {
+  it("runs the server on the CPUs of its pod, having printed them", () => {
+    const { status, stdout } = start(["511", cpu], 1, ["grep", "Cpus_allowed_list", "/proc/self/status"]);
+    expect(stdout).toBe(`Cpus_allowed_list: ${cpu}\nCpus_allowed_list:\t${cpu}\n`);
+    expect(status).toBe(0);
+  });
+
+  it("becomes the server: its arguments and exit code are the server's", () => {
+    const { status, stdout } = start([cpu], 0, ["bash", "-c", 'printf "%s|" "$@"; exit 7', "x", "a b", "$HOME", ""]);
+    expect(stdout).toContain("a b|$HOME||");
+    expect(status).toBe(7);
+  });
+
+  it("works with taskset alone", () => {
+    const { stdout } = start([cpu], 0, ["cat", "/proc/self/status"], only("bash", "taskset", "true", "cat"));
+    expect(stdout).toContain(`Cpus_allowed_list:\t${cpu}\n`);
+  });
+
+  it.each(["numactl", "taskset"])("fails with %s when the CPU does not exist", (tool) => {
+    const { status, stdout, stderr } = start(["4000"], 0, ["echo", "served"], only("bash", tool, "true", "echo"));
+    expect(stderr).toMatch(/^pinning: CPUs 4000 cannot be used on this node: \S/);
+    expect(stdout).not.toContain("served");
+    expect(status).toBe(1);
+  });
+
+  it("fails when the kernel grants only a part of the list", () => {
+    const { status, stdout, stderr } = start(
+      [`${cpu},4000`],
+      0,
+      ["echo", "served"],
+      only("bash", "taskset", "true", "echo"),
+    );
+    expect(`${stdout}${stderr}`).toContain(`planned are CPUs ${cpu},4000, but the kernel allows ${cpu}`);
+    expect(stdout).not.toContain("served");
+    expect(status).toBe(1);
+  });
+
+  it("fails when the plan has no list for the pod", () => {
+    const { status, stderr } = start([cpu], 1, ["echo", "served"]);
+    expect(stderr).toBe(`pinning: pod 1 has no CPU list in the plan (${cpu})\n`);
+    expect(status).toBe(1);
+  });
+
+  it("fails when the image has no tool for it", () => {
+    const { status, stderr } = start([cpu], 0, ["echo"], only("bash", "true", "echo"));
+    expect(stderr).toContain("neither numactl nor taskset");
+    expect(status).toBe(1);
+  });
+});

@@ -1,0 +1,220 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { checkConfig, readConfig } from "../../stacks/config.ts";
+import { dev, presetConfig } from "./program.ts";
+
+const problems = (changes: Record<string, unknown>) => checkConfig({ ...dev, ...changes }).problems;
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "config-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const model = (manifest: unknown) => {
+  const source = mkdtempSync(join(folder, "model-"));
+  writeFileSync(join(source, "manifest.json"), typeof manifest === "string" ? manifest : JSON.stringify(manifest));
+  return source;
+};
+const manifest = { name: "lite0", version: "abc", files: [{ path: "repository/a", sha256: "0".repeat(64), bytes: 1 }] };
+
+describe("a config without mistakes", () => {
+  it("gets every default", () => {
+    const { config, problems } = checkConfig(dev);
+    expect(problems).toEqual([]);
+    expect(config).toMatchObject({
+      pinning: "numactl",
+      engine: "kubernetes",
+      reserved: { system: 0, client: 1 },
+      server: { kind: "triton", memory: "1Gi", readySeconds: 180 },
+      objectStore: { backend: "minio", size: "10Gi", protect: false },
+      benchmark: { enabled: true, protocol: "v2-grpc", clients: 3, seed: 1, rerun: 0, thresholds: { maxErrorRate: 0 } },
+    });
+  });
+
+  it.each(["low-latency", "high-throughput"])("is in Pulumi.%s.yaml", (stack) => {
+    expect(checkConfig(presetConfig(stack)).problems).toEqual([]);
+  });
+
+  it("takes the model's version from the folder", () => {
+    const { config } = checkConfig({ ...dev, model: { name: "lite0", source: model(manifest) } });
+    expect(config?.model.version).toBe("abc");
+  });
+
+  it("is not changed itself", () => {
+    const raw = structuredClone(dev);
+    checkConfig(raw);
+    expect(raw).toEqual(dev);
+  });
+});
+
+describe("a mistake", () => {
+  it.each<[string, Record<string, unknown>, RegExp]>([
+    [
+      "an unknown key",
+      { instanses: 2 },
+      /^instanses: there is no such key; did you mean instances\? allowed keys: instances, cpus, /,
+    ],
+    ["an unknown key unlike any other", { colour: 2 }, /^colour: there is no such key; allowed keys: instances/],
+    [
+      "an unknown nested key",
+      { benchmark: { client: 2 } },
+      /^benchmark\.client: there is no such key; did you mean clients\?/,
+    ],
+    [
+      "an unknown key far inside",
+      { benchmark: { thresholds: { maxErrorsRate: 0 } } },
+      /^benchmark\.thresholds\.maxErrorsRate: .* did you mean maxErrorRate\?/,
+    ],
+    [
+      "an unknown key in a list",
+      { topology: [{ ...dev.topology[0], cores: 2 }] },
+      /^topology\[0\]\.cores: there is no such key/,
+    ],
+    ["an unknown image", { images: { tritn: "x:1" } }, /^images\.tritn: there is no such key; did you mean triton\?/],
+    [
+      "a value that is not one of several",
+      { pinning: "numa" },
+      /^pinning: "numa" is not one of the values; allowed values: numactl, none$/,
+    ],
+    [
+      "a misspelt value",
+      { benchmark: { protocol: "v2-gprc" } },
+      /^benchmark\.protocol: "v2-gprc" .* did you mean v2-grpc\? allowed values: v2-grpc, v2-rest$/,
+    ],
+    [
+      "a text for a number",
+      { instances: "two" },
+      /^instances: "two" is not allowed; it must be a whole number from 1 \(Model servers per node\)$/,
+    ],
+    [
+      "a number that is too small",
+      { benchmark: { clients: 0 } },
+      /^benchmark\.clients: 0 is not allowed; it must be a whole number from 1 /,
+    ],
+    ["a fraction", { cpus: 1.5 }, /^cpus: 1\.5 is not allowed; it must be a whole number from 1 /],
+    [
+      "a share above 1",
+      { benchmark: { thresholds: { maxDrift: 2 } } },
+      /^benchmark\.thresholds\.maxDrift: 2 is not allowed; it must be a number from 0 to 1 /,
+    ],
+    [
+      "a size without a unit",
+      { objectStore: { size: "10" } },
+      /^objectStore\.size: "10" is not allowed; it must be a size such as 512Mi or 10Gi /,
+    ],
+    ["a scalar for an object", { reserved: 1 }, /^reserved: 1 is not allowed; it must be an object /],
+    ["a key left out", { model: {} }, /^model\.name: is missing; it must be a text that matches /],
+    [
+      "no context",
+      { cluster: { kind: "kubeconfig" } },
+      /^cluster\.context: is missing; it must be a text that is not empty /,
+    ],
+    [
+      "more cores than there are",
+      { cpus: 4, reserved: {} },
+      /^cpus: 4 is more than the node has; it has 2 cores, so at most 2 \(node1\)$/,
+    ],
+    [
+      "instances that do not divide",
+      { instances: 3 },
+      /^instances: 3 does not divide cpus, which is 1; possible are 1$/,
+    ],
+    ["neither source nor version", { model: { name: "lite0" } }, /^model: neither source nor version is there/],
+    [
+      "both source and version",
+      { model: { name: "lite0", source: "/m", version: "1" } },
+      /^model: source and version are both there/,
+    ],
+    [
+      "a folder without a manifest",
+      { model: { name: "lite0", source: "/nowhere" } },
+      /^model\.source: \/nowhere has no manifest\.json; `npm run model`/,
+    ],
+  ])("%s", (_, changes, expected) => {
+    const found = problems(changes);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(expected);
+  });
+
+  it.each([
+    ["{", /manifest\.json is not JSON/],
+    [{ ...manifest, name: "other" }, /^model\.name: "lite0" is not the model in .*, which is "other"$/],
+    [{ ...manifest, files: [{ path: "../x", sha256: "", bytes: 1 }] }, /"\.\.\/x" is not a path inside/],
+    [{ ...manifest, files: [] }, /lists no files/],
+    [{ ...manifest, version: "a/b" }, /"version" is "a\/b", not a version/],
+  ])("in the model's manifest: %j", (text, expected) => {
+    const found = problems({ model: { name: "lite0", source: model(text) } });
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(expected);
+  });
+
+  it("is told with all others", () => {
+    const { config, problems } = checkConfig({
+      ...dev,
+      instances: 3,
+      pining: "none",
+      model: { name: "lite0" },
+      benchmark: { clients: -1, thresholds: { maxDrift: "x" } },
+    });
+    expect(config).toBeUndefined();
+    expect(problems.map((line) => line.split(":")[0]).sort()).toEqual(
+      ["benchmark.clients", "benchmark.thresholds.maxDrift", "instances", "model", "pining"].sort(),
+    );
+  });
+
+  it("is one mistake where a key is misspelt and so missing", () => {
+    const { instances, ...others } = dev;
+    expect(checkConfig({ ...others, instance: instances }).problems).toEqual([
+      expect.stringMatching(/^instance: there is no such key; did you mean instances\?/),
+    ]);
+  });
+
+  it("is found however many there are", () => {
+    const unknown = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`unknown${i}`, i]));
+    expect(problems(unknown)).toHaveLength(40);
+  });
+});
+
+describe("readConfig", () => {
+  const set = async (config: Record<string, string>) => {
+    await pulumi.runtime.setMocks(
+      { newResource: () => ({ id: "", state: {} }), call: () => ({}) },
+      "inference-stack",
+      "dev",
+    );
+    pulumi.runtime.setAllConfig(config);
+  };
+  const asText = Object.fromEntries(
+    Object.entries(dev).map(([key, value]) => [`inference-stack:${key}`, JSON.stringify(value)]),
+  );
+
+  it("reads values as Pulumi hands them over, and nobody else's", async () => {
+    await set({ ...asText, "inference-stack:pinning": "none", "kubernetes:whatever": "x" });
+    expect(readConfig()).toMatchObject({ instances: 1, pinning: "none", cluster: { kind: "embedded" } });
+  });
+
+  it("throws a RunError, which Pulumi shows without a stack", async () => {
+    await set({ ...asText, "inference-stack:instances": "x", "inference-stack:cpus": "2" });
+    let error: unknown;
+    try {
+      readConfig();
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(pulumi.RunError.isInstance(error)).toBe(true);
+    expect((error as Error).message).toMatch(
+      /^There is a mistake in the config of stack dev \(docs\/config\.md lists all keys\):\n {2}instances: "x" is not allowed/,
+    );
+  });
+
+  it("says who fills in what only the machine knows", async () => {
+    const { topology: _, ...others } = asText as Record<string, string>;
+    delete others["inference-stack:topology"];
+    await set(others);
+    expect(() => readConfig()).toThrow(/topology: is missing[\s\S]*`npm start` and `npm run preview` fill in/);
+  });
+});

@@ -1,0 +1,215 @@
+import { dump } from "js-yaml";
+import { describe, expect, it } from "vitest";
+import { goodRun } from "../benchmarks/client/facts.ts";
+import {
+  CONFIG_MAP,
+  dev,
+  JOB,
+  only,
+  type Program,
+  presetConfig,
+  runProgram,
+  SERVICE,
+  STATEFUL_SET,
+} from "./program.ts";
+
+const resultOf = (key: string) => ({ ...goodRun(), key, verdict: { valid: true, reasons: [], notes: [] } });
+const measured = { result: (name: string) => JSON.stringify(resultOf(name.replace("benchmark-result-", ""))) };
+const run = (changes: object = {}) => runProgram({ ...dev, ...changes }, measured);
+const keyOf = (program: Program) => only(program, JOB).inputs.metadata.name as string;
+
+/** As YAML, without the text of the bundles, and without hashes, which change with every edit of anything. */
+function readable(program: Program): string {
+  const text = dump(program.resources, { noRefs: true, lineWidth: -1 });
+  return text
+    .replace(/(client\.cjs|fetch\.mjs): .*(\n {8,}.*)*/g, "$1: BUNDLE")
+    .replace(/\b(benchmark(?:-spec|-result)?|benchmark-client|fetch)-[0-9a-f]{10,12}\b/g, "$1-HASH")
+    .replace(/("key": "|planHash": "|inference-stack\/plan: )[0-9a-f]+/g, "$1HASH");
+}
+
+const templatesOf = (program: Program) =>
+  program.resources.flatMap(({ inputs }) => (inputs.spec?.template?.spec ? [inputs.spec.template] : []));
+
+describe("the program", () => {
+  it("registers what the dev stack is", async () => {
+    const program = await run();
+    await expect(readable(program)).toMatchFileSnapshot("__snapshots__/dev.yaml");
+  });
+
+  it("hands the result, the plan and the endpoint back", async () => {
+    const { exports } = await run();
+    expect(exports.endpoint).toEqual({
+      host: "server.inference-dev.svc.cluster.local",
+      ports: { "v2-grpc": 8001, "v2-rest": 8000, metrics: 8002 },
+    });
+    expect(exports.plan.nodes).toEqual([
+      {
+        name: "node1",
+        instances: [{ cpus: "1", memoryNode: 0, threads: 1 }],
+        systemCpus: null,
+        clientCpus: "0",
+        leftOver: null,
+      },
+    ]);
+    expect(exports.throughput.inferencesPerSecond).toBe(200);
+    expect(exports.verdict).toEqual(exports.benchmark.verdict);
+    expect(exports.latencyMs.p50).toBe(exports.benchmark.latencyMs.p50);
+  });
+
+  it.each(["low-latency", "high-throughput"])("previews %s with nothing known of a cluster", async (stack) => {
+    const program = await runProgram(presetConfig(stack), { ...measured, preview: true });
+    const sets = program.resources.filter(({ type, name }) => type === STATEFUL_SET && name.startsWith("server-"));
+    expect(
+      sets.map(({ inputs }) => [
+        inputs.spec.template.spec.nodeSelector["kubernetes.io/hostname"],
+        inputs.spec.replicas,
+      ]),
+    ).toEqual(["node1", "node2"].map((node) => [node, stack === "low-latency" ? 2 : 24]));
+    const lists = sets[0].inputs.spec.template.spec.containers[0].env.find(
+      (e: { name: string }) => e.name === "CPU_LISTS",
+    ).value;
+    expect(lists).toBe(
+      stack === "low-latency" ? "0-23;24-47" : Array.from({ length: 24 }, (_, i) => `${2 * i}-${2 * i + 1}`).join(";"),
+    );
+    expect(only(program, JOB).inputs.spec.template.spec.nodeSelector).toBeUndefined();
+  });
+
+  it("meets Pod Security level restricted in every pod, with a read-only root", async () => {
+    const programs = await Promise.all([run()]);
+    programs.push(
+      await run({ pinning: "none", reserved: {} }),
+      await runProgram(presetConfig("low-latency"), measured),
+    );
+    const templates = programs.flatMap(templatesOf);
+    expect(templates.length).toBeGreaterThanOrEqual(10);
+    for (const { spec } of templates) {
+      expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
+      expect(spec.securityContext.runAsUser).toBeGreaterThan(0);
+      expect([spec.hostNetwork, spec.hostPID, spec.hostIPC]).toEqual([undefined, undefined, undefined]);
+      for (const volume of spec.volumes ?? []) expect(Object.keys(volume)).not.toContain("hostPath");
+      for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+        expect(container.securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        });
+        expect(container.resources.limits.memory).toBeDefined();
+        expect(container.resources.limits.cpu).toBeUndefined();
+        for (const port of container.ports ?? []) expect(port.hostPort).toBeUndefined();
+      }
+    }
+    for (const program of programs)
+      expect(
+        only(program, "kubernetes:core/v1:Namespace").inputs.metadata.labels["pod-security.kubernetes.io/enforce"],
+      ).toBe("restricted");
+  });
+
+  it("gives no pod but the benchmark's a token, and lets that one write one ConfigMap", async () => {
+    const program = await run();
+    const withToken = program.resources.filter(
+      ({ inputs }) => inputs.spec?.template?.spec?.automountServiceAccountToken !== false && inputs.spec?.template,
+    );
+    expect(withToken.map(({ type }) => type)).toEqual([JOB]);
+    const { rules } = only(program, "kubernetes:rbac.authorization.k8s.io/v1:Role").inputs;
+    const writing = rules.filter(({ verbs }: { verbs: string[] }) =>
+      verbs.some((verb) => !["get", "list"].includes(verb)),
+    );
+    expect(writing).toEqual([
+      {
+        apiGroups: [""],
+        resources: ["configmaps"],
+        resourceNames: [only(program, CONFIG_MAP, "benchmark-result").inputs.metadata.name],
+        verbs: ["get", "update", "patch"],
+      },
+    ]);
+  });
+
+  it("keeps the credentials secret", async () => {
+    const program = await run({ model: { name: "lite0", version: "1" } });
+    const { stringData } = only(program, "kubernetes:core/v1:Secret").inputs;
+    expect(JSON.stringify(stringData)).toContain("[secret]");
+    const text = JSON.stringify(program.resources.filter(({ type }) => !type.startsWith("random:")));
+    expect(text).not.toContain("generated");
+  });
+
+  it("makes fewer instances an update of the same StatefulSet", async () => {
+    const four = { topology: [{ name: "node1", numa: [[0, 1, 2, 3]], smt: 1 }], reserved: {} };
+    const [before, after] = [
+      await run({ ...four, instances: 4, cpus: 4 }),
+      await run({ ...four, instances: 2, cpus: 2 }),
+    ];
+    const [a, b] = [before, after].map((program) => only(program, STATEFUL_SET, "server-node1").inputs);
+    expect([a.spec.replicas, b.spec.replicas]).toEqual([4, 2]);
+    expect(b.metadata).toEqual(a.metadata);
+    expect(b.spec.selector).toEqual(a.spec.selector);
+    expect(b.spec.serviceName).toEqual(a.spec.serviceName);
+    expect(b.spec.template.metadata.labels["inference-stack/plan"]).not.toBe(
+      a.spec.template.metadata.labels["inference-stack/plan"],
+    );
+    expect(only(after, SERVICE, "server").inputs).toEqual(only(before, SERVICE, "server").inputs);
+    const spec = JSON.parse(only(after, CONFIG_MAP, "benchmark-spec").inputs.data["spec.json"]);
+    expect(spec.servers).toMatchObject({ count: 2, cpus: { "server-node1-0": "0", "server-node1-1": "1" } });
+  });
+
+  it("scales a node that does not serve any more to nothing instead of deleting its StatefulSet", async () => {
+    const topology = ["node1", "node2"].map((name) => ({ name, numa: [[0, 1]], smt: 1 }));
+    const program = await run({ topology, cluster: { ...dev.cluster, nodes: 1 } });
+    expect(only(program, STATEFUL_SET, "server-node1").inputs.spec.replicas).toBe(1);
+    expect(only(program, STATEFUL_SET, "server-node2").inputs.spec.replicas).toBe(0);
+  });
+
+  it("selects server pods of every plan, in the Service and in the benchmark", async () => {
+    const program = await run();
+    const { selector } = only(program, SERVICE, "server").inputs.spec;
+    expect(Object.keys(selector)).not.toContain("inference-stack/plan");
+    const { labels } = only(program, STATEFUL_SET, "server-node1").inputs.spec.template.metadata;
+    expect(labels).toMatchObject(selector);
+    const spec = JSON.parse(only(program, CONFIG_MAP, "benchmark-spec").inputs.data["spec.json"]);
+    expect(spec.servers.selector.split(",").sort()).toEqual(
+      Object.entries(selector)
+        .map(([k, v]) => `${k}=${v}`)
+        .sort(),
+    );
+    expect(spec.servers.planHash).toBe(labels["inference-stack/plan"]);
+  });
+
+  it("deploys no benchmark when it is switched off", async () => {
+    const program = await run({ benchmark: { enabled: false } });
+    expect(program.resources.map(({ type }) => type)).not.toContain(JOB);
+    expect(program.exports.benchmark).toBeUndefined();
+  });
+
+  it("runs servers as they are without pinning", async () => {
+    const program = await run({ pinning: "none" });
+    const [container] = only(program, STATEFUL_SET, "server-node1").inputs.spec.template.spec.containers;
+    expect(container.command[0]).toBe("tritonserver");
+    expect(
+      JSON.parse(only(program, CONFIG_MAP, "benchmark-spec").inputs.data["spec.json"]).servers.cpus,
+    ).toBeUndefined();
+  });
+});
+
+describe("the experiment's key", () => {
+  it("stays when nothing changes, and when something else changes", async () => {
+    const key = keyOf(await run());
+    expect(keyOf(await run())).toBe(key);
+    expect(keyOf(await run({ objectStore: { size: "20Gi" } }))).toBe(key);
+    expect(keyOf(await run({ cluster: { ...dev.cluster, kubeconfig: "/elsewhere" } }))).toBe(key);
+  });
+
+  it.each([
+    ["clients", { benchmark: { ...dev.benchmark, clients: 4 } }],
+    ["duration", { benchmark: { ...dev.benchmark, duration: 16 } }],
+    ["protocol", { benchmark: { ...dev.benchmark, protocol: "v2-rest" } }],
+    ["thresholds", { benchmark: { ...dev.benchmark, thresholds: { maxDrift: 0.2 } } }],
+    ["rerun", { benchmark: { ...dev.benchmark, rerun: 1 } }],
+    ["server image", { images: { triton: "other:1" } }],
+    ["client image", { images: { node: "other:1" } }],
+    ["server memory", { server: { memory: "2Gi" } }],
+    ["model version", { model: { name: "lite0", version: "fedcba987654" } }],
+    ["CPU plan", { reserved: {} }],
+    ["pinning", { pinning: "none" }],
+  ])("changes with the %s", async (_, change) => {
+    expect(keyOf(await run(change))).not.toBe(keyOf(await run()));
+  });
+});
