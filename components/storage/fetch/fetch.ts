@@ -64,6 +64,7 @@ function downloader(options: FetchOptions): (path: string, file?: ModelFile) => 
   const deadline = AbortSignal.timeout(deadlineSeconds * 1000);
   return async (path, file) => {
     const key = `${bucket}/${prefix}/${path}`;
+    let why = "no answer";
     for (let pause = pauseMs; ; pause = Math.min(pause * 2, 8000)) {
       try {
         const signal = AbortSignal.any([deadline, AbortSignal.timeout(60_000)]);
@@ -74,8 +75,8 @@ function downloader(options: FetchOptions): (path: string, file?: ModelFile) => 
         return data;
       } catch (error) {
         if (error instanceof Refused) throw error;
-        const why = reason(error as Error);
         if (deadline.aborted) throw new Error(`${key} from ${endpoint}: ${why} (gave up after ${deadlineSeconds} s)`);
+        why = reason(error as Error);
         console.log(`${key}: ${why}; trying again in ${pause / 1000} s`);
         await sleep(pause, undefined, { signal: deadline }).catch(() => {});
       }

@@ -1,6 +1,5 @@
-import { S3Client } from "@aws-sdk/client-s3";
 import { forwardPort } from "./portForward.ts";
-import { uploadModel } from "./upload.ts";
+import { reasonOf, storeClient, uploadModel } from "./upload.ts";
 
 /**
  * Uploads a model's folder into the stack's bucket: `node main.ts FOLDER BUCKET NAMESPACE SELECTOR PORT`, with the context in
@@ -10,15 +9,9 @@ const [folder, bucket, namespace, selector, port] = process.argv.slice(2);
 
 try {
   if (!port) throw new Error("usage: main.ts FOLDER BUCKET NAMESPACE SELECTOR PORT");
-  const { KUBECONFIG: kubeconfig, KUBE_CONTEXT: context = "", AWS_REGION: region } = process.env;
+  const { KUBECONFIG: kubeconfig, KUBE_CONTEXT: context = "", AWS_REGION: region = "us-east-1" } = process.env;
   const forwarded = await forwardPort({ kubeconfig, context, namespace, selector, port: Number(port) });
-  const s3 = new S3Client({
-    endpoint: forwarded.url,
-    region,
-    forcePathStyle: true,
-    maxAttempts: 6,
-    requestChecksumCalculation: "WHEN_REQUIRED", // the manifest's SHA-256 is the check, and not every store knows the newer ones
-  });
+  const s3 = storeClient(forwarded.url, region);
   try {
     const { name, version, files, sent, sentBytes } = await uploadModel(s3, bucket, folder);
     console.log(
@@ -29,6 +22,6 @@ try {
     forwarded.close();
   }
 } catch (error) {
-  console.error(`model upload: ${(error as Error).message || String(error)}`);
+  console.error(`model upload: ${reasonOf(error)}`);
   process.exitCode = 1;
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { type ModelFile, type ModelManifest, parseManifest } from "../manifest.ts";
 
 export interface Uploaded {
@@ -42,6 +42,25 @@ export async function uploadModel(s3: S3Client, bucket: string, folder: string):
   await Promise.all([worker(), worker(), worker(), worker()]);
   await put({ path: "manifest.json", sha256: sha256(text), bytes: text.length }, async () => text);
   return summary(manifest, sent);
+}
+
+/** Client for a store at `endpoint`; the keys are in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. */
+export function storeClient(endpoint: string, region: string): S3Client {
+  return new S3Client({
+    endpoint,
+    region,
+    forcePathStyle: true,
+    maxAttempts: 6,
+    requestChecksumCalculation: "WHEN_REQUIRED", // the manifest's SHA-256 is the check, and not every store knows the newer ones
+  });
+}
+
+/** In words: the SDK has none for an answer without a body. */
+export function reasonOf(error: unknown): string {
+  const { name, message, $metadata } = error as Error & { $metadata?: { httpStatusCode?: number } };
+  return $metadata?.httpStatusCode
+    ? `the object store answers ${name} (HTTP ${$metadata.httpStatusCode})`
+    : message || name;
 }
 
 const sha256 = (data: Buffer) => createHash("sha256").update(data).digest("hex");
