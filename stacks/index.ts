@@ -24,7 +24,10 @@ const provider = new k8s.Provider("cluster", {
   context: cluster.context,
   clusterIdentifier: `${cluster.kind}/${cluster.context}`,
 });
-const name = `inference-${pulumi.getStack()}`;
+const name = `inference-${pulumi
+  .getStack()
+  .toLowerCase()
+  .replaceAll(/[^a-z0-9]+/g, "-")}`;
 const namespace = new k8s.core.v1.Namespace(
   "inference",
   { metadata: { name, labels: { ...labelsOf("inference", name), ...ENFORCE_RESTRICTED } } },

@@ -97,7 +97,11 @@ export const ConfigSchema = Type.Object(
     server: object("The model server.", {
       kind: choice("Which server.", ["triton"]),
       memory: quantity("Memory of one instance.", "1Gi"),
-      readySeconds: count("How long all instances may take to become ready, in seconds.", 10, 180),
+      readySeconds: count(
+        "How long all instances may take to become ready, in seconds; the first time this includes pulling the image.",
+        10,
+        300,
+      ),
     }),
     objectStore: object("Where models are kept.", {
       backend: choice("Which store.", ["minio"]),

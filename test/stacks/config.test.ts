@@ -29,7 +29,7 @@ describe("a config without mistakes", () => {
       pinning: "numactl",
       engine: "kubernetes",
       reserved: { system: 0, client: 1 },
-      server: { kind: "triton", memory: "1Gi", readySeconds: 180 },
+      server: { kind: "triton", memory: "1Gi", readySeconds: 300 },
       objectStore: { backend: "minio", size: "10Gi", protect: false },
       benchmark: { enabled: true, protocol: "v2-grpc", clients: 3, seed: 1, rerun: 0, thresholds: { maxErrorRate: 0 } },
     });
