@@ -20,6 +20,7 @@ export const silent: Log = { status() {}, info() {}, warn() {} };
 export function engineLog(address: string): Log {
   const client = new EngineClient(address, grpc.credentials.createInsecure());
   const last = new Map<string, string>();
+  let tail = Promise.resolve(); // one after the other, or a cleared line might come back
   const send = (severity: enginePb.LogSeverity, urn: string, message: string, ephemeral: boolean) => {
     if (ephemeral) {
       if ((last.get(urn) ?? "") === message) return;
@@ -30,7 +31,8 @@ export function engineLog(address: string): Log {
       .setUrn(urn)
       .setMessage(message)
       .setEphemeral(ephemeral);
-    client.log(request, () => {}); // the engine may be closing; a lost progress line is no fault
+    // The engine may be closing; a lost progress line is no fault.
+    tail = tail.then(() => new Promise((done) => client.log(request, () => done())));
   };
   const { INFO, WARNING } = enginePb.LogSeverity;
   return {

@@ -55,7 +55,7 @@ export class Client {
     this.#access = access;
     this.#credentials = access.credentials();
     this.#credentials.catch(() => {}); // reported by the first request
-    this.#agent = new (access.server.protocol === "http:" ? http : https).Agent({ keepAlive: true, maxSockets: 32 });
+    this.#agent = new (access.server.protocol === "http:" ? http : https).Agent({ keepAlive: true });
   }
 
   /** @throws Unreachable when there is no API server at the address or it does not let us in at all */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../engine.ts";
-import { hasUnknown, isObject, type PlainObject, type Properties, plain, type Value } from "../properties.ts";
+import { hasUnknown, isObject, type PlainObject, type Properties, plain, unknown, type Value } from "../properties.ts";
 import {
   type CheckRequest,
   type CreateRequest,
@@ -103,7 +103,7 @@ export class KubernetesProvider implements Provider {
       checkpoint(asPlain(live), asPlain(inputs), news, inputs.apiVersion ?? "", manager);
     if (preview) {
       const dry = hasUnknown(news) ? undefined : await this.#dryCreate(inputs, urn);
-      return { id: "", properties: dry ? done(dry) : news };
+      return { id: "", properties: dry ? done(dry) : foreseen(news) };
     }
     const client = await this.#connection.client();
     const created = await this.#createdWhenPossible(client, inputs, urn);
@@ -321,6 +321,12 @@ export class KubernetesProvider implements Provider {
       deleteBeforeReplace: !isAnnotated(b, annotations.autonamed) && a.metadata?.name === b.metadata?.name,
     };
   }
+}
+
+/** What will be, where the API server cannot tell: the inputs, and what it alone gives is unknown. */
+function foreseen(news: Properties): Properties {
+  const { kind, spec } = news;
+  return kind === "Service" && isObject(spec) ? { ...news, spec: { clusterIP: unknown, ...spec } } : news;
 }
 
 const query = (fieldManager: string) => ({ fieldManager, fieldValidation: "Warn" });

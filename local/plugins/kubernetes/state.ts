@@ -56,13 +56,20 @@ function merged(data: Plain | undefined, stringData: { [key: string]: Value }): 
 
 /**
  * The part of the live object that the inputs speak of: how things are where the user said how they should be.
- * Quantities keep the user's spelling while they mean the same.
+ * Quantities keep the user's spelling while they mean the same, and so do empty lists and objects, which the server leaves
+ * out.
  */
 export function prune(live: PlainObject, inputs: PlainObject): PlainObject {
   const pruned: PlainObject = {};
-  for (const [key, wanted] of Object.entries(inputs)) if (key in live) pruned[key] = pruneValue(live[key]!, wanted);
+  for (const [key, wanted] of Object.entries(inputs)) {
+    if (key in live) pruned[key] = pruneValue(live[key]!, wanted);
+    else if (isEmpty(wanted)) pruned[key] = wanted;
+  }
   return pruned;
 }
+
+const isEmpty = (value: Plain): boolean =>
+  Array.isArray(value) ? value.length === 0 : isObject(value) && Object.keys(value).length === 0;
 
 function pruneValue(live: Plain, wanted: Plain): Plain {
   if (isObject(live) && isObject(wanted)) return prune(live as PlainObject, wanted as PlainObject);

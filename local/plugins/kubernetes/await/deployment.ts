@@ -1,5 +1,5 @@
 import { annotation, condition, isOwnedBy, isTrue, type KubeObject } from "../object.ts";
-import { podReasons } from "./pod.ts";
+import { podReasons, trouble } from "./pod.ts";
 import { type Rule, selectorText, type Verdict } from "./rule.ts";
 
 const revision = "deployment.kubernetes.io/revision";
@@ -32,7 +32,9 @@ export function judgeDeployment(
   const ready: number = current?.status?.readyReplicas ?? 0;
   const observed = object.status?.observedGeneration === object.metadata?.generation;
   const available = isTrue(object, "Available");
-  const rolledOut = observed && current !== undefined && ready >= wanted;
+  // A change of template and scale at once is first only scaled: then no ReplicaSet has the new template yet.
+  const updated = (object.status?.updatedReplicas ?? 0) >= wanted;
+  const rolledOut = observed && current !== undefined && updated && ready >= wanted;
   if (rolledOut && available && isProgressed(object))
     return { ready: true, status: "Deployment initialization complete", reasons: [] };
 
@@ -48,7 +50,7 @@ export function judgeDeployment(
   const podComplaints = pods.filter((pod) => isOwnedBy(pod, current)).flatMap(podReasons);
   return {
     ready: false,
-    status: podComplaints[0] ?? `Waiting for app ReplicaSet to be available (${ready}/${wanted} Pods available)`,
+    status: trouble(podComplaints) ?? `Waiting for app ReplicaSet to be available (${ready}/${wanted} Pods available)`,
     reasons: [...complaints, ...shortage, ...podComplaints],
   };
 }

@@ -6,11 +6,12 @@ export const pod: Rule = { timeoutSeconds: 600, judge: (object) => judgePod(obje
 export function judgePod(object: KubeObject): Verdict {
   const waiting = (what: string) => `Waiting for Pod "${displayName(object)}" to be ${what}`;
   const reasons = podReasons(object);
-  if (!isTrue(object, "PodScheduled")) return { ready: false, status: reasons[0] ?? waiting("scheduled"), reasons };
+  if (!isTrue(object, "PodScheduled"))
+    return { ready: false, status: trouble(reasons) ?? waiting("scheduled"), reasons };
   if (!isTrue(object, "Initialized") && object.status?.phase !== "Succeeded")
-    return { ready: false, status: reasons[0] ?? waiting("initialized"), reasons };
+    return { ready: false, status: trouble(reasons) ?? waiting("initialized"), reasons };
   if (isTrue(object, "Ready") || object.status?.phase === "Succeeded") return { ready: true, status: "", reasons: [] };
-  return { ready: false, status: reasons[0] ?? waiting("ready"), reasons };
+  return { ready: false, status: trouble(reasons) ?? waiting("ready"), reasons };
 }
 
 /** Why a Pod is not ready, in the words of its conditions and containers; empty when there is nothing to complain of. */
@@ -28,6 +29,10 @@ export function podReasons(object: KubeObject): string[] {
   const message = at.reason && at.message ? at.message : "";
   return message || containers.length > 0 ? [`[Pod ${name}]: ${message}${containers.join("\n")}`] : [];
 }
+
+/** The first trouble that will not pass by itself as a start-up does, to show while waiting. */
+export const trouble = (reasons: readonly string[]): string | undefined =>
+  reasons.find((reason) => !/^\[Pod [^\]]*\]: containers with unready status: \[[^\]]*\]$/.test(reason));
 
 interface ContainerStatus {
   name: string;

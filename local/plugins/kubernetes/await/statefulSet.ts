@@ -1,5 +1,5 @@
 import { isOwnedBy, type KubeObject } from "../object.ts";
-import { podReasons } from "./pod.ts";
+import { podReasons, trouble } from "./pod.ts";
 import { type Rule, selectorText, type Verdict } from "./rule.ts";
 
 export const statefulSet: Rule = {
@@ -27,7 +27,7 @@ export function judgeStatefulSet(object: KubeObject, pods: readonly KubeObject[]
       : `[1/3] Waiting for StatefulSet update to roll out ${counts}`;
   return {
     ready: false,
-    status: podComplaints[0] ?? step,
+    status: trouble(podComplaints) ?? step,
     reasons: [
       ...(allReady ? [] : [`${readyReplicas} out of ${wanted} replicas succeeded readiness checks`]),
       ...(revised
