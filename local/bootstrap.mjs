@@ -46,7 +46,7 @@ function node() {
     const script = `
       test ! -x "$HOME_DIR/bin/node" || exit 0
       rm -rf "$HOME_DIR.tmp"; mkdir -p "$HOME_DIR.tmp/bin"
-      npm install --silent --ignore-scripts --no-save --prefix "$HOME_DIR.tmp" "node-linux-${arch}@${NODE}"
+      npm install --loglevel=error --ignore-scripts --no-save --prefix "$HOME_DIR.tmp" "node-linux-${arch}@${NODE}"
       mv "$HOME_DIR.tmp/node_modules/node-linux-${arch}/bin/node" "$HOME_DIR.tmp/bin/node"
       rm -rf "$HOME_DIR.tmp/node_modules" "$HOME_DIR"; mv "$HOME_DIR.tmp" "$HOME_DIR"`;
     locked("node", script, { HOME_DIR: home }, `Node ${NODE}`);
@@ -61,7 +61,7 @@ function packages(nodeBinary) {
   console.error("Installing the npm packages of package-lock.json ...");
   const script = `
     test "$(cat node_modules/.installed 2>/dev/null)" != "$KEY" || exit 0
-    npm ci --silent --ignore-scripts
+    npm ci --loglevel=error --ignore-scripts
     echo "$KEY" > node_modules/.installed`;
   const name = `npm-${createHash("sha256").update(checkout).digest("hex").slice(0, 8)}`;
   locked(name, script, { KEY: key, PATH: `${dirname(nodeBinary)}${delimiter}${process.env.PATH}` }, "the npm packages");
