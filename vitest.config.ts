@@ -7,7 +7,15 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/cluster/**"], pool: "forks", isolate: true } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/cluster/**"],
+          pool: "forks",
+          isolate: true,
+        },
+      },
       {
         test: {
           name: "cluster",

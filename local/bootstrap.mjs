@@ -27,8 +27,16 @@ function locked(name, script, env, what) {
     encoding: "utf8",
   });
   if (result.status === 0) return;
-  const detail = `${result.stdout ?? ""}${result.stderr ?? ""}${result.error ?? ""}`.trim().split("\n").slice(-8).join("\n");
-  fail(`Could not install ${what}:`, detail, "Check that the npm registry is reachable, then run the same command again.");
+  const detail = `${result.stdout ?? ""}${result.stderr ?? ""}${result.error ?? ""}`
+    .trim()
+    .split("\n")
+    .slice(-8)
+    .join("\n");
+  fail(
+    `Could not install ${what}:`,
+    detail,
+    "Check that the npm registry is reachable, then run the same command again.",
+  );
 }
 
 function runsTypeScript(version) {
@@ -42,7 +50,8 @@ function node() {
   const binary = join(home, "bin", "node");
   if (!existsSync(binary)) {
     console.error(`Node ${process.versions.node} cannot run TypeScript; installing Node ${NODE} from npm ...`);
-    const arch = { x64: "x64", arm64: "arm64" }[process.arch] ?? fail(`No Node ${NODE} is published on npm for ${process.arch}.`);
+    const arch =
+      { x64: "x64", arm64: "arm64" }[process.arch] ?? fail(`No Node ${NODE} is published on npm for ${process.arch}.`);
     const script = `
       test ! -x "$HOME_DIR/bin/node" || exit 0
       rm -rf "$HOME_DIR.tmp"; mkdir -p "$HOME_DIR.tmp/bin"
@@ -55,7 +64,9 @@ function node() {
 }
 
 function packages(nodeBinary) {
-  const key = createHash("sha256").update(readFileSync(join(checkout, "package-lock.json"))).digest("hex");
+  const key = createHash("sha256")
+    .update(readFileSync(join(checkout, "package-lock.json")))
+    .digest("hex");
   const marker = join(checkout, "node_modules", ".installed");
   if (existsSync(marker) && readFileSync(marker, "utf8").trim() === key) return;
   console.error("Installing the npm packages of package-lock.json ...");
@@ -74,5 +85,6 @@ const child = spawn(binary, [join(checkout, "local", "cli.ts"), ...process.argv.
   env: { ...process.env, PATH: `${dirname(binary)}${delimiter}${process.env.PATH}` },
 });
 // A Ctrl-C reaches the whole terminal group; the command line decides how it ends.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => signal !== "SIGINT" && child.kill(signal));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+  process.on(signal, () => signal !== "SIGINT" && child.kill(signal));
 child.on("exit", (code, signal) => process.exit(signal ? 130 : (code ?? 1)));

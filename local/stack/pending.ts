@@ -25,6 +25,9 @@ export async function adoptPending(engine: Engine, stack: string, file: string):
     const id = await existing(resource.inputs);
     if (id) adopted.push("--import-pending-creates", resource.urn, "--import-pending-creates", id);
   }
+  console.log(
+    `  the last deployment was interrupted; of ${pending.length} objects it was creating, ${adopted.length / 4} exist`,
+  );
   await engine.read([
     "refresh",
     "--yes",

@@ -42,7 +42,7 @@ export async function start(options: StartOptions): Promise<number> {
       await loadImages(Object.values(tools.images), tell);
     }
     const { engine, file } = await prepare(options, tools);
-    confine(options.stack, file);
+    confine(file);
     console.log("Stack");
     const before = await outputsOf(engine, options.stack);
     const code = await withLock(

@@ -10,7 +10,7 @@ export interface Outputs {
 interface PlanOutput {
   readonly nodes: readonly {
     readonly name: string;
-    readonly instances: readonly { readonly cpus: string; readonly memoryNode: number }[];
+    readonly instances: readonly { readonly cpus: string | null; readonly memoryNode: number | null }[];
     readonly clientCpus?: string | null;
   }[];
 }
@@ -41,7 +41,10 @@ export function summary(outputs: Outputs, resultFile: string | undefined, fresh:
 
 function planLines(plan: PlanOutput): string[] {
   return plan.nodes.flatMap((node) => [
-    ...node.instances.map((at, i) => `  ${node.name}  instance ${i}  CPUs ${at.cpus}  memory node ${at.memoryNode}`),
+    ...node.instances.map(
+      (at, i) =>
+        `  ${node.name}  instance ${i}  ${at.cpus === null ? "not pinned" : `CPUs ${at.cpus}  memory node ${at.memoryNode}`}`,
+    ),
     `  ${node.name}  client      ${node.clientCpus ? `CPUs ${node.clientCpus}` : "shares the servers' CPUs"}`,
   ]);
 }
