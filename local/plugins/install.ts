@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { packageVersion } from "./version.ts";
@@ -32,7 +33,7 @@ const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 async function write(file: string, text: string): Promise<void> {
   if ((await readFile(file, "utf8").catch(() => "")) === text) return;
   await mkdir(dirname(file), { recursive: true });
-  const fresh = `${file}.${process.pid}`;
+  const fresh = `${file}.${randomUUID()}`;
   await writeFile(fresh, text);
   await chmod(fresh, 0o755);
   await rename(fresh, file);
