@@ -46,14 +46,14 @@ export function imageTargets(go: Go, release: Distribution): Readonly<Record<Ima
       name: "node",
       needs: [base, node],
       seconds: 15,
-      megabytes: 900,
+      megabytes: 600,
       inputs: { "base.tar": () => base.path, node: () => node.path },
     }),
     triton: image({
       name: "triton",
       needs: [base, wheels],
       seconds: 40,
-      megabytes: 2500,
+      megabytes: 1800,
       inputs: { "base.tar": () => base.path, python: () => wheels.path },
       async finish(job, context) {
         const packages = join(context, "python");
@@ -132,7 +132,7 @@ function baseTarget(release: Distribution): Target {
     registry: "Debian packages",
     lane: "other",
     seconds: 60,
-    megabytes: 700,
+    megabytes: 400,
     async build(job) {
       const { sources, options } = await aptOfThisMachine(release);
       const settings = join(job.work, "apt.conf");

@@ -20,7 +20,7 @@ export function pythonTarget(name: string, release: Distribution, seconds: numbe
     registry: "PyPI",
     lane: "other",
     seconds,
-    megabytes: 900,
+    megabytes: 500,
     async build(job) {
       await systemPython();
       await job.run("/usr/bin/python3", [
