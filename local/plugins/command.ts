@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import type { Log } from "./engine.ts";
 import {
   equal,
   hasSecret,
+  isObject,
   type PlainObject,
   type Properties,
   plain,
@@ -22,6 +22,8 @@ import {
   type UpdateRequest,
   uniqueName,
 } from "./provider.ts";
+import { messageOf } from "./server.ts";
+import { type Output, Shell } from "./shell.ts";
 
 /** The inputs of `command:local:Command` that say how something is run. */
 interface Command {
@@ -38,11 +40,6 @@ interface Command {
   readonly stderr?: string;
 }
 
-interface Output {
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 const token = "command:local:Command";
 const outputs = ["stdout", "stderr"];
 const unserved = ["assetPaths", "archivePaths"];
@@ -50,7 +47,7 @@ const unserved = ["assetPaths", "archivePaths"];
 /** Commands on the machine that runs Pulumi. */
 export class CommandProvider implements Provider {
   readonly #log: Log;
-  readonly #running = new Set<ChildProcess>();
+  readonly #shell = new Shell();
 
   constructor(log: Log) {
     this.#log = log;
@@ -91,7 +88,7 @@ export class CommandProvider implements Provider {
   async create({ urn, name, news, preview }: CreateRequest): Promise<{ id: string; properties: Properties }> {
     if (preview) return { id: "", properties: withOutput(news, undefined) };
     const command = plain(news) as Command;
-    const output = command.create === undefined ? none : await this.#run(urn, command.create, command);
+    const output = command.create === undefined ? none : await this.#run(urn, command.create, command, news);
     return { id: uniqueName(name, new Uint8Array()), properties: withOutput(news, output) };
   }
 
@@ -99,12 +96,12 @@ export class CommandProvider implements Provider {
     if (preview) return withOutput(news, undefined);
     const command = plain(news) as Command;
     const text = command.update ?? command.create;
-    return withOutput(news, text === undefined ? none : await this.#run(urn, text, command, outputOf(olds)));
+    return withOutput(news, text === undefined ? none : await this.#run(urn, text, command, news, outputOf(olds)));
   }
 
   async delete({ urn, olds }: DeleteRequest): Promise<void> {
     const command = plain(olds) as Command;
-    if (command.delete !== undefined) await this.#run(urn, command.delete, command, outputOf(olds));
+    if (command.delete !== undefined) await this.#run(urn, command.delete, command, olds, outputOf(olds));
   }
 
   /** A command leaves nothing that could be looked at: it is as it was left. */
@@ -117,104 +114,51 @@ export class CommandProvider implements Provider {
       throw new Error(`${name} is not served by the embedded provider, only command:local:run is`);
     const command = plain(args) as Command & { command?: string };
     if (command.command === undefined) throw new Error("command:local:run needs a `command`");
-    return { ...args, ...wrapped(args, await this.#run("", command.command, command)) };
+    return { ...args, ...wrapped(args, await this.#run("", command.command, { logging: "none", ...command }, args)) };
   }
 
   cancel(): void {
-    for (const child of this.#running) signalGroup(child, "SIGTERM");
-    setTimeout(() => {
-      for (const child of this.#running) signalGroup(child, "SIGKILL");
-    }, 3_000).unref();
+    this.#shell.end();
   }
 
-  #run(urn: string, text: string, command: Command, previous?: Output): Promise<Output> {
-    const [program, ...args] = command.interpreter?.length ? command.interpreter : ["/bin/sh", "-c"];
-    const env = {
-      ...process.env,
-      ...command.environment,
-      ...(previous && command.addPreviousOutputInEnv !== false
-        ? { PULUMI_COMMAND_STDOUT: previous.stdout, PULUMI_COMMAND_STDERR: previous.stderr }
-        : {}),
-    };
-    const logging = command.logging ?? "stdoutAndStderr";
-    return new Promise((resolve, reject) => {
-      // A group of its own, so that what the command starts can be stopped with it.
-      const child = spawn(program!, [...args, text], { cwd: command.dir, env, detached: true });
-      this.#running.add(child);
-      const stdout = new Capture(
-        logging === "none" || logging === "stderr" ? undefined : (line) => this.#log.status(urn, line),
-      );
-      const stderr = new Capture(
-        logging === "none" || logging === "stdout" ? undefined : (line) => this.#log.status(urn, line),
-      );
-      const all: Buffer[] = [];
-      for (const [stream, capture] of [
-        [child.stdout, stdout],
-        [child.stderr, stderr],
-      ] as const)
-        stream.on("data", (chunk: Buffer) => {
-          all.push(chunk);
-          capture.take(chunk);
-        });
-      child.stdin.on("error", () => {}); // the command may end without having read everything
-      child.stdin.end(command.stdin);
-      child.once("error", (error: NodeJS.ErrnoException) => {
-        this.#running.delete(child);
-        reject(
-          new Error(
-            command.dir && error.code === "ENOENT"
-              ? `cannot run ${program} in ${command.dir}: one of them does not exist`
-              : `cannot run ${program}: ${error.message}`,
-          ),
-        );
+  /** @param told what the command is told, of which secrets may come back in what it prints */
+  async #run(urn: string, text: string, command: Command, told: Properties, previous?: Output): Promise<Output> {
+    const hide = hiding(told);
+    const say = (line: string) => this.#log.status(urn, hide(line));
+    const { logging = "stdoutAndStderr", interpreter = [], dir, environment, stdin } = command;
+    const known = previous && command.addPreviousOutputInEnv !== false;
+    try {
+      return await this.#shell.run({
+        argv: [...(interpreter.length > 0 ? interpreter : ["/bin/sh", "-c"]), text],
+        cwd: dir,
+        env: {
+          ...process.env,
+          ...environment,
+          ...(known ? { PULUMI_COMMAND_STDOUT: previous.stdout, PULUMI_COMMAND_STDERR: previous.stderr } : {}),
+        },
+        stdin,
+        onStdout: ["stdout", "stdoutAndStderr"].includes(logging) ? say : undefined,
+        onStderr: ["stderr", "stdoutAndStderr"].includes(logging) ? say : undefined,
       });
-      child.once("close", (code, signal) => {
-        this.#running.delete(child);
-        const how = signal ? `ended by ${signal}` : `exit status ${code}`;
-        if (code === 0) resolve({ stdout: stdout.text, stderr: stderr.text });
-        else
-          reject(
-            new Error(
-              `${how}: running ${JSON.stringify([program, ...args, text].join(" "))}:\n${Buffer.concat(all).toString()}`,
-            ),
-          );
-      });
-    });
+    } catch (error) {
+      throw new Error(hide(messageOf(error)));
+    }
   }
 }
 
 const none: Output = { stdout: "", stderr: "" };
 
-/** What a command printed, whole, and line by line as it comes. */
-class Capture {
-  readonly #chunks: Buffer[] = [];
-  readonly #onLine?: (line: string) => void;
-  #rest = "";
-
-  constructor(onLine: ((line: string) => void) | undefined) {
-    this.#onLine = onLine;
-  }
-
-  take(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    if (!this.#onLine) return;
-    const lines = (this.#rest + chunk.toString()).split("\n");
-    this.#rest = lines.pop()!;
-    for (const line of lines) if (line.trim()) this.#onLine(line);
-  }
-
-  /** Without the newline at the end. */
-  get text(): string {
-    return Buffer.concat(this.#chunks).toString().replace(/\n$/, "");
-  }
+/** Blots out every secret that the properties hold from a text. */
+function hiding(properties: Properties): (text: string) => string {
+  const secrets = secretsIn(properties, false).filter((secret) => secret.length > 3); // shorter ones are in every text
+  return (text) => secrets.reduce((line, secret) => line.replaceAll(secret, "[secret]"), text);
 }
 
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  try {
-    if (child.pid !== undefined) process.kill(-child.pid, signal);
-  } catch {
-    // it has ended
-  }
+function secretsIn(value: Value, isSecret: boolean): string[] {
+  if (value instanceof Secret) return secretsIn(value.value, true);
+  if (Array.isArray(value)) return value.flatMap((item) => secretsIn(item, isSecret));
+  if (isObject(value)) return Object.values(value).flatMap((item) => secretsIn(item, isSecret));
+  return isSecret && typeof value === "string" ? [value] : [];
 }
 
 /** The inputs with what the command printed; not known yet before it ran. */

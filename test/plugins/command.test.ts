@@ -99,6 +99,11 @@ describe("the command provider, over gRPC", () => {
     expect(state).toMatchObject({ stdout: new Secret("s"), stderr: new Secret("") });
   });
 
+  it("blots secrets out of the error of a command that fails", async () => {
+    const inputs = { create: "echo it is $A; exit 1", environment: { A: new Secret("open-sesame") } };
+    await expect(create(inputs)).rejects.toThrow(/it is \[secret\]\n/);
+  });
+
   it("answers `command:local:run`, in every preview too", async () => {
     const request = new pb.InvokeRequest().setTok("command:local:run").setArgs(encode({ command: "echo hi" }));
     expect(decode((await plugin.call("invoke", request)).getReturn())).toMatchObject({

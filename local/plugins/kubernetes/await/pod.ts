@@ -16,6 +16,7 @@ export function judgePod(object: KubeObject): Verdict {
 
 /** Why a Pod is not ready, in the words of its conditions and containers; empty when there is nothing to complain of. */
 export function podReasons(object: KubeObject): string[] {
+  if (object.metadata?.deletionTimestamp) return []; // it is meant to end
   const name = displayName(object);
   const scheduled = condition(object, "PodScheduled");
   if (scheduled && scheduled.status !== "True") return scheduled.message ? [`[Pod ${name}]: ${scheduled.message}`] : [];
