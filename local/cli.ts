@@ -2,10 +2,13 @@
 import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { constants } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { Command } from "commander";
 import { UserError } from "./error.ts";
 import { checkout } from "./paths.ts";
+
+// Administration commands are often left out of a user's PATH.
+process.env.PATH = [process.env.PATH, "/usr/sbin", "/sbin"].filter(Boolean).join(delimiter);
 
 const collect = (value: string, all: string[]) => [...all, value];
 

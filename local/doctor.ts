@@ -42,7 +42,7 @@ export async function doctor(): Promise<number> {
 function machine(): Finding[] {
   const { bavail, bsize } = statfsSync(existsSync(cacheDir) ? cacheDir : "/");
   const free = (bavail * bsize) / 2 ** 30;
-  const tools = ["containerd", "runc", "buildah", "iptables", "tini", "nsenter", "flock", "openssl"];
+  const tools = ["containerd", "runc", "buildah", "iptables", "catatonit", "nsenter", "flock", "openssl"];
   const missing = tools.filter((tool) => !found(tool));
   return [
     {

@@ -79,7 +79,7 @@ async function boot(bin: string, images: ClusterImages, tell: Tell): Promise<voi
 async function launch(): Promise<number> {
   const log = openSync(join(state.cluster, "log", "node.log"), "a");
   const namespaces = ["--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"];
-  const program = ["tini", "--", process.execPath, join(import.meta.dirname, "node.ts"), specFile];
+  const program = ["catatonit", "--", process.execPath, join(import.meta.dirname, "node.ts"), specFile];
   const child = spawn("unshare", [...namespaces, ...program], { detached: true, stdio: ["ignore", log, log] });
   child.unref();
   await new Promise((resolve, reject) => child.once("spawn", resolve).once("error", reject));

@@ -1,26 +1,13 @@
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
+import { loadImages, startCluster } from "../../../local/cluster/cluster.ts";
 import { state } from "../../../local/paths.ts";
+import { ensure } from "../../../local/toolchain/index.ts";
 import type { Environment } from "./project.ts";
 
-/**
- * The cluster of the tests, unless CONFORMANCE_KUBECONFIG, CONFORMANCE_PULUMI, CONFORMANCE_KUBECTL and CONFORMANCE_IMAGE
- * name something else.
- */
+/** The tests' own cluster, brought up where it is not, with an image that has a shell. */
 export async function environment(): Promise<Environment> {
-  return {
-    kubeconfig: process.env.CONFORMANCE_KUBECONFIG ?? state.kubeconfig,
-    pulumi: process.env.CONFORMANCE_PULUMI ?? found("pulumi"),
-    kubectl: process.env.CONFORMANCE_KUBECTL ?? found("kubectl"),
-    image: process.env.CONFORMANCE_IMAGE ?? "localhost/busybox:1",
-  };
-}
-
-function found(command: string): string {
-  const path = (process.env.PATH ?? "")
-    .split(delimiter)
-    .map((folder) => join(folder, command))
-    .find(existsSync);
-  if (!path) throw new Error(`no ${command} on PATH`);
-  return path;
+  const { pulumi, bin, images } = await ensure(["pulumi", "kubernetes", "pause", "coredns", "node"]);
+  await startCluster(bin, images, () => {});
+  await loadImages([images.node], () => {});
+  return { kubeconfig: state.kubeconfig, pulumi, kubectl: join(bin, "kubectl"), image: images.node.ref };
 }
