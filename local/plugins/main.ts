@@ -8,20 +8,23 @@ const plugins: Readonly<Record<string, () => Promise<void>>> = {
   },
   async kubernetes() {
     const [{ serveProvider }, { KubernetesProvider }] = await Promise.all([
-      import("./provider.ts"),
+      import("./serveProvider.ts"),
       import("./kubernetes/provider.ts"),
     ]);
     serveProvider("kubernetes", (log) => new KubernetesProvider(log));
   },
   async command() {
     const [{ serveProvider }, { CommandProvider }] = await Promise.all([
-      import("./provider.ts"),
+      import("./serveProvider.ts"),
       import("./command.ts"),
     ]);
     serveProvider("command", (log) => new CommandProvider(log));
   },
   async random() {
-    const [{ serveProvider }, { RandomProvider }] = await Promise.all([import("./provider.ts"), import("./random.ts")]);
+    const [{ serveProvider }, { RandomProvider }] = await Promise.all([
+      import("./serveProvider.ts"),
+      import("./random.ts"),
+    ]);
     serveProvider("random", () => new RandomProvider());
   },
 };

@@ -43,6 +43,8 @@ interface ResourceType {
 }
 
 const connectTimeout = 5_000;
+/** Silence of a server that has taken a request. Watches may be silent for as long as nothing happens. */
+const silenceTimeout = 60_000;
 
 /** A small client for objects of any kind. Only this file knows about HTTP. */
 export class Client {
@@ -80,15 +82,15 @@ export class Client {
     return this.#on(object, { ...call, method: "PATCH", body: object, contentType: "application/apply-patch+yaml" });
   }
 
-  patchJson(object: KubeObject, patch: readonly object[], signal?: AbortSignal): Promise<KubeObject> {
-    return this.#on(object, { method: "PATCH", body: patch, contentType: "application/json-patch+json", signal });
+  patchJson(object: KubeObject, patch: readonly object[]): Promise<KubeObject> {
+    return this.#on(object, { method: "PATCH", body: patch, contentType: "application/json-patch+json" });
   }
 
   delete(object: KubeObject, call: Call): Promise<KubeObject> {
     return this.#on(object, { ...call, method: "DELETE" });
   }
 
-  /** Objects of a kind in the namespace of `like`. A kind the cluster does not have has no objects. */
+  /** Objects of a kind in the namespace of `like`. */
   async list(
     like: KubeObject,
     apiVersion: string,
@@ -191,7 +193,14 @@ export class Client {
       }),
       ...(credentials.headers as http.OutgoingHttpHeaders),
     };
-    const options = { ...credentials, headers, agent: this.#agent, method: call.method ?? "GET", signal: call.signal };
+    const options = {
+      ...credentials,
+      headers,
+      agent: this.#agent,
+      method: call.method ?? "GET",
+      signal: call.signal,
+      timeout: call.query?.watch ? 0 : silenceTimeout,
+    };
     const response = await this.#send(url, options, body, call.signal);
     for (const warning of [response.headers.warning ?? []].flat())
       call.onWarning?.(warning.replace(/^299 \S+ "(.*)"$/, "$1"));
@@ -211,8 +220,11 @@ export class Client {
       request.once("socket", (socket) =>
         socket.connecting ? socket.once("connect", () => clearTimeout(timer)) : clearTimeout(timer),
       );
+      request.once("timeout", () => request.destroy(new Error(`no answer within ${silenceTimeout / 1000} s`)));
       request.once("error", (error: NodeJS.ErrnoException) => {
         clearTimeout(timer);
+        // The server may have closed an idle connection just as we took it up again; it has then not read the request.
+        if (error.code === "ECONNRESET" && request.reusedSocket) return resolve(this.#send(url, options, body, signal));
         const why = error.message || error.code || "no connection";
         reject(signal?.aborted ? signal.reason : new Unreachable(`${url.origin}: ${why}`));
       });

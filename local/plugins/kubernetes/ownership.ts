@@ -27,22 +27,13 @@ export function forces(inputs: KubeObject, live: KubeObject, preview: boolean, a
  * Hands the fields that were set by the create to the manager of our updates: otherwise an update could never remove any,
  * because the creator would still hold them.
  */
-export async function adoptCreation(
-  client: Client,
-  live: KubeObject,
-  manager: string,
-  signal: AbortSignal,
-): Promise<void> {
+export async function adoptCreation(client: Client, live: KubeObject, manager: string): Promise<void> {
   const managedFields = adopted(live.metadata?.managedFields ?? [], manager);
   if (!managedFields) return;
-  await client.patchJson(
-    live,
-    [
-      { op: "replace", path: "/metadata/managedFields", value: managedFields },
-      { op: "replace", path: "/metadata/resourceVersion", value: live.metadata!.resourceVersion },
-    ],
-    signal,
-  );
+  await client.patchJson(live, [
+    { op: "replace", path: "/metadata/managedFields", value: managedFields },
+    { op: "replace", path: "/metadata/resourceVersion", value: live.metadata!.resourceVersion },
+  ]);
 }
 
 /** The entries with all adoptable ones merged into that of `manager`; undefined if there is nothing to adopt. */

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../engine.ts";
 import { hasUnknown, isObject, type PlainObject, type Properties, plain, unknown, type Value } from "../properties.ts";
 import {
@@ -14,10 +13,9 @@ import {
   type ReadRequest,
   type UpdateRequest,
 } from "../provider.ts";
-import { messageOf } from "../server.ts";
 import { ruleFor } from "./await/rules.ts";
 import { judgeNow, NotReady, type Waiting, waitUntilGone, waitUntilReady } from "./await/wait.ts";
-import { ApiError, type Call, type Client, isNotFound, NoMatch } from "./client.ts";
+import { ApiError, type Client, isNotFound, NoMatch } from "./client.ts";
 import { type Config, checkConfig, readConfig, replacedBy } from "./config.ts";
 import { Connection } from "./connection.ts";
 import { diffObjects } from "./diff.ts";
@@ -35,8 +33,9 @@ import {
   kindOf,
   parseId,
 } from "./object.ts";
-import { adoptCreation, creator, forces, keepIgnored, managerOf } from "./ownership.ts";
+import { creator, keepIgnored, managerOf } from "./ownership.ts";
 import { checkpoint, fromCheckpoint, inputsFromLive, normalize, prune, toApi, withSecrets } from "./state.ts";
+import { apply, createWhenPossible, dryCreate, explained } from "./write.ts";
 
 /** Objects of any kind a cluster serves, managed as the official Kubernetes provider manages them. */
 export class KubernetesProvider implements Provider {
@@ -102,11 +101,13 @@ export class KubernetesProvider implements Provider {
     const done = (live: KubeObject) =>
       checkpoint(asPlain(live), asPlain(inputs), news, inputs.apiVersion ?? "", manager);
     if (preview) {
-      const dry = hasUnknown(news) ? undefined : await this.#dryCreate(inputs, urn);
+      const isTold = !hasUnknown(news) && (await this.#isServed(inputs));
+      const dry = isTold ? await dryCreate(await this.#connection.client(), inputs, this.#warning(urn)) : undefined;
       return { id: "", properties: dry ? done(dry) : foreseen(news) };
     }
     const client = await this.#connection.client();
-    const created = await this.#createdWhenPossible(client, inputs, urn);
+    const report = { ...this.#warning(urn), say: (message: string) => this.#log.status(urn, message) };
+    const created = await createWhenPossible(client, inputs, urn, report, this.#cancelled.signal);
     try {
       const live = await this.#ready(client, created, inputs, urn, timeout);
       return { id: idOf(live), properties: done(live) };
@@ -118,7 +119,7 @@ export class KubernetesProvider implements Provider {
   }
 
   async update(request: UpdateRequest): Promise<Properties> {
-    const { urn, id, news, olds, preview, timeout } = request;
+    const { urn, id, news, olds, preview, timeout, ignoreChanges } = request;
     const inputs = asObject(normalize(toApi(news)));
     if (preview && (hasUnknown(news) || !(await this.#isServed(inputs)))) return news;
     const client = await this.#connection.client();
@@ -129,9 +130,12 @@ export class KubernetesProvider implements Provider {
     const what = `the Kubernetes API server reported that "${displayName(inputs)}" failed to fully initialize or become live`;
     let updated: KubeObject;
     try {
-      updated = await this.#applied(client, inputs, manager, request);
+      const live = await client.read({ ...inputs, metadata: { ...inputs.metadata, ...parseId(id) } });
+      const object = keepIgnored(inputs, live, ignoreChanges);
+      const options = { manager, preview, force: this.#config.enablePatchForce, ...this.#warning(urn) };
+      updated = await apply(client, object, live, options);
     } catch (error) {
-      if (preview && error instanceof ApiError && error.code === 403) return news;
+      if (preview && error instanceof ApiError && error.code === 403) return news; // may look, but not try
       throw new Error(`${what}: ${explained(error)}`);
     }
     if (preview) return done(updated);
@@ -187,7 +191,7 @@ export class KubernetesProvider implements Provider {
       propagationPolicy: policy[0]!.toUpperCase() + policy.slice(1),
     };
     try {
-      await client.delete(object, { body, signal: this.#cancelled.signal });
+      await client.delete(object, { body });
     } catch (error) {
       if (isNotFound(error) || error instanceof NoMatch) return;
       throw error;
@@ -199,66 +203,6 @@ export class KubernetesProvider implements Provider {
       throw error instanceof NotReady ? new Error([error.message, ...error.reasons].join("\n")) : error;
     }
     this.#log.status(urn, "");
-  }
-
-  /** What the API server would make of the object; undefined where it cannot tell yet. */
-  async #dryCreate(inputs: KubeObject, urn: string): Promise<KubeObject | undefined> {
-    if (!(await this.#isServed(inputs))) return undefined;
-    const client = await this.#connection.client();
-    try {
-      const { status: _, ...object } = await client.create(inputs, {
-        ...this.#writing(urn, creator),
-        query: { ...query(creator), dryRun: "All" },
-      });
-      return object;
-    } catch (error) {
-      if (
-        error instanceof ApiError &&
-        (["AlreadyExists", "Forbidden"].includes(error.reason) || isMissingNamespace(error))
-      )
-        return undefined;
-      throw new Error(`resource "${urn}" would not be created by the Kubernetes API server: ${messageOf(error)}`);
-    }
-  }
-
-  /** Creates the object; what it needs, a namespace or a definition of its kind, may be a moment late. */
-  async #createdWhenPossible(client: Client, inputs: KubeObject, urn: string): Promise<KubeObject> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await client.create(inputs, this.#writing(urn, creator));
-      } catch (error) {
-        if (attempt < 6 && (isNotFound(error) || error instanceof NoMatch) && !this.#cancelled.signal.aborted) {
-          this.#log.status(urn, `Retry #${attempt}; creation failed: ${messageOf(error)}`);
-          await sleep(250 * 2 ** attempt, undefined, { signal: this.#cancelled.signal }).catch(() => {});
-          continue;
-        }
-        throw new Error(
-          error instanceof NoMatch
-            ? `creation of resource "${urn}" failed because the Kubernetes API server reported that the apiVersion for this resource does not exist. Verify that any required CRDs have been created: ${error.message}`
-            : `resource "${urn}" was not successfully created by the Kubernetes API server: ${explained(error)}`,
-        );
-      }
-    }
-  }
-
-  async #applied(
-    client: Client,
-    inputs: KubeObject,
-    manager: string,
-    { urn, id, preview, ignoreChanges }: UpdateRequest,
-  ): Promise<KubeObject> {
-    const signal = this.#cancelled.signal;
-    const live = await client.read({ ...inputs, metadata: { ...inputs.metadata, ...parseId(id) } }, signal);
-    const object = keepIgnored(inputs, live, ignoreChanges);
-    const dryRun = preview ? "All" : undefined;
-    if (inputs.kind === "CustomResourceDefinition") {
-      // Versions of a definition are a list that must be replaced as a whole.
-      const whole = { ...object, metadata: { ...object.metadata, resourceVersion: live.metadata?.resourceVersion } };
-      return client.replace(whole, { ...this.#writing(urn, manager), query: { ...query(manager), dryRun } });
-    }
-    if (!preview) await adoptCreation(client, live, manager, signal);
-    const force = String(forces(inputs, live, preview, this.#config.enablePatchForce));
-    return client.apply(object, { ...this.#writing(urn, manager), query: { ...query(manager), dryRun, force } });
   }
 
   /** Waits for a written object to do what it is there for; returns it as it is then. */
@@ -283,8 +227,8 @@ export class KubernetesProvider implements Provider {
     return { client, timeoutSeconds, signal: this.#cancelled.signal, say: (message) => this.#log.status(urn, message) };
   }
 
-  #writing(urn: string, manager: string): Call {
-    return { query: query(manager), signal: this.#cancelled.signal, onWarning: (text) => this.#log.warn(urn, text) };
+  #warning(urn: string): { onWarning: (text: string) => void } {
+    return { onWarning: (text) => this.#log.warn(urn, text) };
   }
 
   async #inNamespace(metadata: Value, apiVersion: string, kind: string): Promise<Value> {
@@ -329,17 +273,4 @@ function foreseen(news: Properties): Properties {
   return kind === "Service" && isObject(spec) ? { ...news, spec: { clusterIP: unknown, ...spec } } : news;
 }
 
-const query = (fieldManager: string) => ({ fieldManager, fieldValidation: "Warn" });
 const freshManager = (): string => `${creator}-${randomBytes(4).toString("hex")}`;
-const isMissingNamespace = (error: ApiError): boolean => error.code === 404 && error.details.kind === "namespaces";
-
-/** The API server's reason, with the way on where there is a usual one. */
-function explained(error: unknown): string {
-  const message = messageOf(error);
-  if (!(error instanceof ApiError)) return message;
-  if (error.reason === "AlreadyExists")
-    return `${message}. To manage the existing object, import it (\`import\` option or \`pulumi import\`); otherwise delete it or choose another name`;
-  if (error.reason === "Conflict")
-    return `Server-Side Apply field conflict detected: ${message}\nAnnotate the resource with ${annotations.patchForce}: "true" to take the fields over`;
-  return message;
-}
