@@ -80,17 +80,15 @@ function beside(pulumi: string, link: string): string {
   return link;
 }
 
-/** Whether the stack exists and holds resources. */
-export function isDeployed(stack: string): boolean {
-  return existsSync(join(state.backend, ".pulumi", "stacks", PROJECT, `${stack}.json`));
-}
+/** The file in which the backend keeps the stack's state. It is there once the stack was created. */
+export const checkpoint = (stack: string) => join(state.backend, ".pulumi", "stacks", PROJECT, `${stack}.json`);
 
 /**
  * Makes the stack usable after whatever ended the last command: creates it, drops the lock of a killed engine (the caller
  * holds the instance's own lock, so no other engine of ours is at work).
  */
 export async function openStack(engine: Engine, stack: string): Promise<void> {
-  if (!isDeployed(stack)) {
+  if (!existsSync(checkpoint(stack))) {
     // Creating a stack writes its salt beside Pulumi.yaml; in this folder that is our copy and not the checkout's file.
     copyFileSync(join(checkout, "Pulumi.yaml"), join(state.stacks, "Pulumi.yaml"));
     await engine.read(["stack", "init", stack, "--no-select"], state.stacks);

@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { kubectl } from "../cluster/cluster.ts";
-import type { Engine } from "./engine.ts";
+import { checkpoint, type Engine } from "./engine.ts";
 
 interface Pending {
   readonly type: string;
@@ -15,6 +16,8 @@ interface Pending {
  * becomes part of the stack, what does not is forgotten and created again.
  */
 export async function adoptPending(engine: Engine, stack: string, file: string): Promise<void> {
+  // Asking the engine takes half a second, which every command would pay; its file says whether there is anything to ask.
+  if (!readFileSync(checkpoint(stack), "utf8").includes('"pending_operations"')) return;
   const exported = JSON.parse(await engine.read(["stack", "export", "--stack", stack])) as {
     deployment?: { pending_operations?: Pending[] };
   };

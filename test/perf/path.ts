@@ -21,7 +21,7 @@ interface Statistics {
 const clients = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1, 2, 3, 4];
 const { model, pythonPath } = await ensure(["model"]);
 
-const config = ["benchmark.warmup=2", "benchmark.duration=10"];
+const config = ["benchmark.warmup=2", "benchmark.duration=15"];
 const first = await measure(config); // everything is up and warm from here on
 const [server] = first.environment.servers;
 const cpu = Number.parseInt(server.cpusAllowed ?? "0", 10);
