@@ -1,8 +1,17 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { behaviour, rounds } from "./conformance/behaviour.ts";
 import { environment } from "./conformance/environment.ts";
 import { Project } from "./conformance/project.ts";
+
+/** A kubeconfig that leads nowhere. */
+const deadEnd = JSON.stringify({
+  clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:1" } }],
+  users: [{ name: "u", user: {} }],
+  contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+  "current-context": "x",
+});
 
 /** The embedded Kubernetes provider under the real engine on a real cluster, against what the official one does. */
 describe("a stack of every kind", () => {
@@ -12,15 +21,25 @@ describe("a stack of every kind", () => {
   });
   afterAll(() => project?.close());
 
-  it("is previewed without a cluster, and what only a server gives is unknown", async () => {
-    const steps = await project.preview({ KUBECONFIG: "/nowhere/kubeconfig" });
+  it.each(["no kubeconfig", "nobody at its address"])("is previewed without a cluster: %s", async (what) => {
+    const kubeconfig = join(project.folder, "dead-end");
+    if (what !== "no kubeconfig") writeFileSync(kubeconfig, deadEnd);
+    const steps = await project.preview({ KUBECONFIG: kubeconfig });
     expect(Object.keys(steps)).toHaveLength(16); // 15 and the stack itself
     expect(new Set(Object.values(steps).flat())).toEqual(new Set(["create"]));
   });
 
+  it("is not created without a cluster, and says why", async () => {
+    const { code, output } = await project.pulumi(["up", "--yes", "--skip-preview"], {
+      KUBECONFIG: join(project.folder, "dead-end"),
+    });
+    expect(code).not.toBe(0);
+    expect(output).toContain("configured Kubernetes cluster is unreachable: https://127.0.0.1:1: connect ECONNREFUSED");
+  });
+
   it("is created: names, managers and inputs are kept in the state", async () => {
     const output = await project.succeed(["up", "--yes", "--skip-preview"]);
-    expect(output).toContain("16 created");
+    expect(output).toContain("15 created");
     for (const line of [
       "[1/3] Finding Pods to direct traffic to",
       "Service initialization complete",
