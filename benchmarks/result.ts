@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from "typebox";
 import { Value } from "typebox/value";
-import { UserError } from "../local/error.ts";
+import { UserError } from "../error.ts";
 
 /**
  * The result of one experiment: the one definition, from which come the type, the check and the published

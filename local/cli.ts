@@ -4,7 +4,7 @@ import { rmSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
 import { Command } from "commander";
-import { UserError } from "./error.ts";
+import { UserError } from "../error.ts";
 import { checkout } from "./paths.ts";
 
 // Administration commands are often left out of a user's PATH.

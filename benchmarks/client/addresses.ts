@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { UserError } from "../../local/error.ts";
+import { UserError } from "../../error.ts";
 import type { Address } from "./protocols/protocol.ts";
 
 /**

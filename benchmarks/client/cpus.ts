@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { UserError } from "../../local/error.ts";
+import { UserError } from "../../error.ts";
 
 /** CPU numbers of a Linux list such as "0-2,5", in rising order. */
 export function parseCpuList(list: string): number[] {

@@ -1,4 +1,4 @@
-import { UserError } from "../../local/error.ts";
+import { UserError } from "../../error.ts";
 import type { Result } from "../result.ts";
 import type { ClosedLoop, Target } from "../spec.ts";
 import { spread } from "./addresses.ts";

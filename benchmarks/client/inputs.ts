@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../local/error.ts";
+import { UserError } from "../../error.ts";
 import type { InputManifest } from "../spec.ts";
 
 /** One tensor to send, and what a right answer to it is. */

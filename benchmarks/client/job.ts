@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { UserError } from "../../local/error.ts";
+import { UserError } from "../../error.ts";
 import type { BenchmarkSpec } from "../spec.ts";
 import { coordinate } from "./coordinator.ts";
 import { keepTo } from "./cpus.ts";

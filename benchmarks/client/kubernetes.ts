@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
-import { UserError } from "../../local/error.ts";
+import { UserError } from "../../error.ts";
 
 /** What this client uses of a pod. */
 export interface Pod {

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { UserError } from "../../local/error.ts";
+import { UserError } from "../../error.ts";
 import type { Target } from "../spec.ts";
 import { resolveAddresses } from "./addresses.ts";
 import { assemble } from "./assemble.ts";

@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { UserError } from "../../local/error.ts";
+import { UserError } from "../../error.ts";
 import type { Result } from "../result.ts";
 import type { ServerSet } from "../spec.ts";
 import { findCpusAllowed } from "./cpus.ts";

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { UserError } from "../error.ts";
+import { UserError } from "../../error.ts";
 import { run } from "../exec.ts";
 import { withLock } from "../lock.ts";
 import { state, stateDir } from "../paths.ts";

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../error.ts";
+import { UserError } from "../../error.ts";
 import { run } from "../exec.ts";
 import { withLock } from "../lock.ts";
 import { instance, instancesDir } from "../paths.ts";

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dump, load } from "js-yaml";
-import { UserError } from "../error.ts";
+import { UserError } from "../../error.ts";
 import { checkout, state } from "../paths.ts";
 
 export const PROJECT = "inference-stack";

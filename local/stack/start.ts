@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result } from "../../benchmarks/result.ts";
+import { UserError } from "../../error.ts";
 import { CONTEXT, loadImages, NODE, startCluster } from "../cluster/cluster.ts";
 import { readTopology } from "../cluster/topology.ts";
-import { UserError } from "../error.ts";
 import { withLock } from "../lock.ts";
 import { state, stateDir } from "../paths.ts";
 import { ensure, type Need, plan, type Toolchain } from "../toolchain/index.ts";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { UserError } from "../error.ts";
+import { UserError } from "../../error.ts";
 import { run } from "../exec.ts";
 
 export interface Distribution {

@@ -1,4 +1,4 @@
-import { UserError } from "../error.ts";
+import { UserError } from "../../error.ts";
 import { CommandError } from "../exec.ts";
 import { logFile, type Target } from "./target.ts";
 

@@ -1,6 +1,6 @@
 import { mkdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../error.ts";
+import { UserError } from "../../error.ts";
 import { cacheDir } from "../paths.ts";
 import { distribution } from "./distribution.ts";
 import { explain } from "./faults.ts";

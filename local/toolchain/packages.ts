@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { UserError } from "../error.ts";
+import { UserError } from "../../error.ts";
 import { run } from "../exec.ts";
 import { withLock } from "../lock.ts";
 import { cacheDir } from "../paths.ts";

@@ -1,4 +1,4 @@
-import type { UserError } from "../error.ts";
+import type { UserError } from "../../error.ts";
 import { explain } from "./faults.ts";
 import { lanes, type Progress } from "./progress.ts";
 import { isBuilt, make, type Target } from "./target.ts";

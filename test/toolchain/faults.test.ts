@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { UserError } from "../../local/error.ts";
+import { UserError } from "../../error.ts";
 import { CommandError } from "../../local/exec.ts";
 import { explain } from "../../local/toolchain/faults.ts";
 import type { Registry } from "../../local/toolchain/target.ts";

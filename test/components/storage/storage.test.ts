@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(() => {
   s3.destroy();
   store.stop();
-  rmSync(folder, { recursive: true });
+  rmSync(folder, { recursive: true, maxRetries: 10 }); // a download beside the one that failed may still write
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
 });
