@@ -14,6 +14,7 @@ export default defineConfig({
           exclude: ["test/cluster/**"],
           pool: "forks",
           isolate: true,
+          testTimeout: 60_000, // bounds a hang; beside the cluster tests nothing is quick
         },
       },
       {
