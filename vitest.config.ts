@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { testInstance } from "./test/cluster/setup.ts";
 
 /**
  * Two projects: `unit` needs nothing but Node; `cluster` drives the real command line, engine and one-node Kubernetes,
@@ -22,6 +23,7 @@ export default defineConfig({
           name: "cluster",
           include: ["test/cluster/**/*.test.ts"],
           globalSetup: ["test/cluster/setup.ts"],
+          env: { INFERENCE_STACK_INSTANCE: testInstance },
           pool: "forks",
           fileParallelism: false,
           testTimeout: 900_000,

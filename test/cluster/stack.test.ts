@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { kubectl } from "../../local/cluster/cluster.ts";
 import { running } from "../../local/cluster/process.ts";
-import { state } from "../../local/paths.ts";
+import { instance, state } from "../../local/paths.ts";
 import { cli, configs, output, quick, result, succeed } from "./cli.ts";
 
 /**
@@ -35,6 +35,10 @@ async function steps(...sets: string[]): Promise<Record<string, string[]>> {
 
 describe("npm start", () => {
   afterAll(() => cli("stop", "--purge"));
+
+  it("runs beside the checkout's own cluster, not on it", () => {
+    expect(instance).toMatch(/-test$/);
+  });
 
   it("ends in a real measurement with right answers", async () => {
     const printed = await succeed("start", ...set());
