@@ -66,7 +66,8 @@ export function confineSystem(cpus: string | undefined): void {
 
 /** Removes what is left of the instance's cgroups. They are empty once its processes are gone. */
 export function removeCgroups(): void {
-  for (const hierarchy of hierarchies()) removeTree(join(hierarchy, cgroupRoot));
+  // In a hybrid layout runc makes folders in the v2 tree too, which holds no controllers there.
+  for (const hierarchy of [...hierarchies(), join(ROOT, "unified")]) removeTree(join(hierarchy, cgroupRoot));
 }
 
 /** Cgroup folders are removed leaf first by rmdir alone; their files cannot be deleted and need not be. */
