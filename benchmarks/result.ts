@@ -6,7 +6,7 @@ import { UserError } from "../error.ts";
  * The result of one experiment: the one definition, from which come the type, the check and the published
  * `result.schema.json` (JSON Schema 2020-12; `node benchmarks/result.ts` writes it anew).
  */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 const object = <P extends Record<string, TSchema>>(description: string, properties: P) =>
   Type.Object(properties, { description, additionalProperties: false });
@@ -44,13 +44,71 @@ const distribution = (description: string) =>
     sumMicros: count("Sum of all samples, exact, in microseconds."),
   });
 
+const anyLoad = {
+  warmupSeconds: amount("Load before the measured interval, in seconds; nothing of it is recorded."),
+  seed: Type.Integer({
+    description: "Seeds the order in which the inputs are drawn, and the arrivals of an open loop.",
+  }),
+  batch: Type.Integer({ description: "Inputs in one request.", minimum: 1 }),
+  timeoutSeconds: amount("A request without a complete reply after this many seconds has failed."),
+};
+
 const closedLoop = object("N clients that each send the next request as soon as the last was answered.", {
   mode: Type.Literal("closed", { description: "Closed loop." }),
+  ...anyLoad,
   clients: Type.Integer({ description: "Clients that send at the same time.", minimum: 1 }),
-  warmupSeconds: amount("Time before the measured interval, in seconds; nothing of it is recorded."),
-  durationSeconds: amount("Length of the measured interval, in seconds."),
-  seed: Type.Integer({ description: "Seeds the order in which the inputs are drawn." }),
-  timeoutSeconds: amount("A request without a complete reply after this many seconds has failed."),
+  durationSeconds: Type.Optional(amount("Length of the measured interval, in seconds; either this or `repeats`.")),
+  repeats: Type.Optional(count("Measured requests per client.")),
+  warmupRepeats: Type.Optional(count("Requests per client before them.")),
+});
+
+const openLoop = object("Requests that come when they are due, whether or not earlier ones were answered.", {
+  mode: Type.Literal("open", { description: "Open loop." }),
+  ...anyLoad,
+  arrivals: Type.Enum(["constant", "poisson"], { description: "At equal or at exponentially distributed distances." }),
+  stages: Type.Array(
+    object("One stage.", {
+      rate: amount("Requests per second (at its end)."),
+      durationSeconds: amount("Length in seconds."),
+      ramp: Type.Optional(Type.Boolean({ description: "The rate moves in a line from that of the stage before." })),
+    }),
+    { description: "One after the other.", minItems: 1 },
+  ),
+  connections: count("Connections the requests are spread over."),
+});
+
+const mlperf = object("A scenario of MLPerf Inference.", {
+  mode: Type.Literal("mlperf", { description: "MLPerf scenario." }),
+  ...anyLoad,
+  scenario: Type.Enum(["SingleStream", "MultiStream", "Server", "Offline"], { description: "Which." }),
+  minDurationSeconds: amount("Shortest run, in seconds."),
+  minQueries: count("Fewest queries."),
+  samplesPerQuery: count("Samples in one query."),
+  targetQps: Type.Optional(amount("Server: queries per second, Poisson.")),
+  latencyBoundMs: Type.Optional(amount("Server: 99 % of the queries must take at most this long, in milliseconds.")),
+  connections: count("Connections the requests are spread over."),
+});
+
+/** Throttling by the kernel's CPU quota; null where there is no quota (or no cgroup file to read). */
+const throttledShare = orNull(
+  amount("Share of the CPU quota's periods in which it was throttled, 0 to 1."),
+  "without a CPU quota",
+);
+
+const client = object("One event loop of the load client.", {
+  name: text("Pod, and thread where there are several."),
+  node: text("Name of its node (host name for a run by hand)."),
+  cpus: text("CPUs it could run on, as a Linux list."),
+  cpuSeconds: amount("CPU time of it in the measured interval, in seconds."),
+  busyShare: amount(
+    "Share of the measured interval in which its event loop had work; waiting for replies or for the next send is not work.",
+  ),
+  lagMs: object("How late its event loop was with what was due.", {
+    p99: amount("99 % were at most this late, in milliseconds."),
+    max: amount("The latest, in milliseconds."),
+  }),
+  throttledShare,
+  clockOffsetMs: number("Its clock against the coordinator's, in milliseconds, already taken out of the times."),
 });
 
 const server = object("One server instance that was measured.", {
@@ -63,6 +121,7 @@ const server = object("One server instance that was measured.", {
     "if its log does not say",
   ),
   images: Type.Array(Type.String(), { description: "Images that really ran in it, with their digests." }),
+  throttledShare,
 });
 
 export const ResultSchema = Type.Object(
@@ -81,9 +140,19 @@ export const ResultSchema = Type.Object(
       }),
     }),
     load: object("The load that was asked for and the load that there was.", {
-      requested: closedLoop,
+      requested: Type.Union([closedLoop, openLoop, mlperf], { description: "As asked for." }),
+      parts: Type.Integer({ description: "Event loops (threads times pods) that shared it.", minimum: 1 }),
+      schedule: orNull(
+        object("What the open loop's schedule asked for in the measured interval.", {
+          requests: count("Requests due in it."),
+          requestsPerSecond: amount("Over its length."),
+          hash: text("SHA-256 over the due times: equal hashes, equal schedules."),
+        }),
+        "in a closed loop",
+      ),
       achieved: object("What was really done to the servers.", {
-        durationSeconds: amount("Length of the measured interval, in seconds."),
+        durationSeconds: amount("Length of the measured interval, in seconds; of all parts together."),
+        sentPerSecond: amount("Requests due and sent in the interval, per second."),
         requestsPerSecond: amount("Requests finished (answered or failed) in the interval, per second."),
         concurrency: amount("Mean number of requests in flight, from when they were due to their end."),
       }),
@@ -104,6 +173,7 @@ export const ResultSchema = Type.Object(
       answered: count("Complete replies without an error."),
       failed: count("Errors and time-outs."),
       abandoned: count("Still without a reply when the run was interrupted."),
+      unsent: count("Due, but never sent because the run ended first; not among `sent`."),
       inferences: count("Inferences in the answered requests."),
       warmup: count("Requests of the warm-up (not among the others)."),
     }),
@@ -119,16 +189,58 @@ export const ResultSchema = Type.Object(
     bytesOnTheWire: object("TCP payload over the whole run, warm-up included: bodies, headers, framing.", {
       perRequest: amount("Bytes sent per request."),
       perReply: amount("Bytes received per request."),
+      bodyPerRequest: amount("Bytes of the request's message alone."),
+      bodyPerReply: amount("Bytes of the reply's message alone."),
     }),
     segments: Type.Array(
-      object("What happened in one part of the measured interval.", {
+      object("What happened between two changes of the load: its stages, and changes of the rate while it ran.", {
+        startSeconds: amount("Start, in seconds from the start of the measured interval."),
+        durationSeconds: amount("Length in seconds."),
+        requestedRate: orNull(amount("Requests per second asked for, at its end."), "in a closed loop"),
+        sent: count("Requests due in it."),
+        answered: count("Of these, answered."),
+        failed: count("Of these, failed."),
+        sentPerSecond: amount("Requests due in it and sent, per second of its length."),
+        latencyMs: timing("As the latencyMs of the whole."),
+        slipMs: timing("As the slipMs of the whole."),
+      }),
+      {
+        description: "The measured interval by the load asked for, in order of time; one entry if it never changed.",
+        minItems: 1,
+      },
+    ),
+    events: Type.Array(
+      object("A change of the load while it ran.", {
+        atSeconds: number(
+          "When it took effect, in seconds from the start of the measured interval; negative in the warm-up.",
+        ),
+        rate: amount("Requests per second from then on."),
+      }),
+      { description: "In order of time." },
+    ),
+    series: Type.Array(
+      object("What arrived in one part of the measured interval.", {
         startSeconds: amount("Start, in seconds from the start of the interval."),
         durationSeconds: amount("Length in seconds."),
         answered: count("Answers that arrived in it."),
         failed: count("Requests that failed in it."),
         meanLatencyMs: orNull(amount("Mean latency of these answers in milliseconds."), "without answers"),
+        inFlight: count("Requests due and not yet ended at its end."),
       }),
       { description: "The measured interval in equal parts, in order of time." },
+    ),
+    mlperf: orNull(
+      object("The metric of the MLPerf scenario.", {
+        scenario: text("Which."),
+        metric: text("What the scenario reports, such as `90th percentile latency`."),
+        value: orNull(amount("The metric."), "with too few queries for it"),
+        unit: text("`ms`, `queries/s` or `samples/s`."),
+        queries: count("Queries ended."),
+        overridden: Type.Array(Type.String(), {
+          description: "Where less was asked for than MLPerf's own rules: one sentence each.",
+        }),
+      }),
+      "for any other load",
     ),
     servers: Type.Array(
       object("Requests of the measured interval by server address.", {
@@ -148,7 +260,8 @@ export const ResultSchema = Type.Object(
       cpuModel: text("CPU model of the client's node."),
       node: text("Name of the client's node (host name for a run by hand)."),
       clientCpus: text("CPUs the client could run on, as a Linux list."),
-      clientCpuSeconds: amount("CPU time of the client in the measured interval, in seconds."),
+      clientCpuSeconds: amount("CPU time of all clients in the measured interval, in seconds."),
+      clients: Type.Array(client, { description: "The event loops that made the load.", minItems: 1 }),
       versions: object("Versions that ran.", {
         node: text("Node.js of the client."),
         client: text("SHA-256 of the client's bundle, or `source`."),
@@ -164,12 +277,27 @@ export const ResultSchema = Type.Object(
       "for a run by hand",
     ),
     target: object("What was measured.", {
-      protocol: Type.Union([Type.Literal("v2-grpc"), Type.Literal("v2-rest")], { description: "Protocol." }),
+      protocol: Type.Enum(
+        ["v2-grpc", "v2-rest", "v2-rest-binary", "tfs-grpc", "tfs-rest", "seldon-grpc", "seldon-rest"],
+        { description: "Protocol." },
+      ),
       host: text("Host name or names."),
       port: count("Port."),
       model: text("Name of the model."),
       input: text("Name of the input tensor."),
-      output: text("Name of the output tensor whose largest entry is the answer."),
+      output: text("Name of the output tensor that holds the answer."),
+      signature: Type.Optional(text("Signature of the model, for TensorFlow Serving.")),
+      pathPrefix: Type.Optional(text("What came before the protocol's own path.")),
+      headers: Type.Optional(byName(Type.String(), "Headers of every request.")),
+      authority: Type.Optional(text("Host name that requests named.")),
+      tls: Type.Optional(
+        object("PEM files of a TLS connection.", {
+          caFile: Type.Optional(text("Certificates to trust.")),
+          certFile: Type.Optional(text("The client's certificate.")),
+          keyFile: Type.Optional(text("The client's key.")),
+          serverName: Type.Optional(text("Name that the server's certificate must have.")),
+        }),
+      ),
     }),
     about: byName(Type.Unknown(), "Whatever the program wanted to be kept with the result."),
   },
@@ -186,6 +314,7 @@ export type Timing = Result["latencyMs"];
 export type Distribution = Result["histogram"]["latency"];
 export type Verdict = Result["verdict"];
 export type Segment = Result["segments"][number];
+export type Series = Result["series"];
 
 /**
  * Reads a result from its JSON text.

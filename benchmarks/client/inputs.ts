@@ -8,13 +8,13 @@ import type { InputManifest } from "../spec.ts";
 export interface Input {
   readonly name: string;
   /** Open Inference Protocol name of the element type. */
-  readonly datatype: "FP32";
-  /** With the batch dimension first, which is 1. */
+  readonly datatype: "FP32" | "BYTES";
+  /** Without the batch dimension; [] for BYTES. */
   readonly shape: readonly number[];
-  /** Little-endian elements, row by row. */
+  /** Little-endian elements, row by row; for BYTES the file as it is, without the length that V2 puts before it. */
   readonly data: Buffer;
-  /** Class indexes that count as a right answer. */
-  readonly labels: ReadonlySet<number>;
+  /** Classes that count as a right answer: indexes, or names where the server answers with names. */
+  readonly labels: ReadonlySet<number | string>;
 }
 
 /**

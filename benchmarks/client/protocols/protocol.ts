@@ -6,19 +6,31 @@ import type { Input } from "../inputs.ts";
  * costs no more than handing bytes to a socket.
  */
 export interface Protocol {
-  /** The whole request for one input, ready to be sent any number of times. */
-  encode(input: Input): Message;
+  /**
+   * The whole request for some inputs (a batch; one as a rule) of the same datatype and shape, ready to be sent any number
+   * of times.
+   */
+  encode(batch: readonly Input[]): Message;
   /** A connection of its own to one server. Resolves once connected; rejects with the socket's error. */
   connect(address: Address, limits: Limits): Promise<Connection>;
   /**
-   * Scores of the target's output tensor in a reply, in the order of the classes.
+   * The answers in a reply, one for each of the `count` inputs: the index of the class with the largest score, or the
+   * name of the class where the server answers with text.
    *
-   * @throws Error if the reply cannot be read or lacks that tensor
+   * @throws Error if the reply cannot be read, lacks the target's output, or does not have `count` answers
    */
-  scores(reply: Buffer): ArrayLike<number>;
+  answers(reply: Buffer, count: number): (number | string)[];
 }
 
-export type ProtocolFactory = (target: Target) => Protocol;
+export type ProtocolFactory = (target: Target, tls: Tls | undefined) => Protocol;
+
+/** What the target's TLS files hold, read once for all connections. */
+export interface Tls {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  readonly serverName?: string;
+}
 
 /** Encoded once; only the protocol that made it looks inside. */
 export interface Message {
