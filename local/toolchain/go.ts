@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir } from "../paths.ts";
 import { which } from "./packages.ts";
@@ -19,11 +19,16 @@ const KUBERNETES = {
 const stamp = (variables: Readonly<Record<string, string>>) =>
   Object.entries(variables).flatMap(([name, value]) => ["-X", `${name}=${value}`]);
 
-interface GoModule {
+/** A folder with a go.mod: its `tool` lines, or the program in the folder itself, are what is built. */
+export interface GoModule {
+  readonly name: string;
+  readonly source: string;
+  /** Default `tool`: what the `tool` lines name. `.`: the sources beside go.mod. */
+  readonly build?: "tool" | ".";
   readonly seconds: number;
   readonly megabytes: number;
   /** Linker flags: versions that the official build stamps in. */
-  readonly stamps: readonly string[];
+  readonly stamps?: readonly string[];
   /** The folder name of a Go package is not always the name of its program. */
   readonly rename?: Readonly<Record<string, string>>;
 }
@@ -45,7 +50,7 @@ const modules = {
   },
   minio: { seconds: 170, megabytes: 1500, stamps: [] },
   coredns: { seconds: 130, megabytes: 1200, stamps: [] },
-} satisfies Record<string, GoModule>;
+} satisfies Record<string, Omit<GoModule, "name" | "source">>;
 
 export type GoModuleName = keyof typeof modules;
 
@@ -114,12 +119,17 @@ export function findGo(): Go {
   return { command: join(path, "go", "bin", "go"), version: FALLBACK.version, target };
 }
 
-/** The folder with the programs of one module. */
-export function goTarget(name: GoModuleName, go: Go): Target {
-  const module: GoModule = modules[name];
-  const source = join(import.meta.dirname, "go", name);
-  const files = ["go.mod", "go.sum"].map((file) => readFileSync(join(source, file)));
-  const flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", ["-s", "-w", ...module.stamps].join(" ")];
+/** The folder with the programs of one of the modules above. */
+export const goTarget = (name: GoModuleName, go: Go): Target =>
+  goModuleTarget({ name, source: join(import.meta.dirname, "go", name), ...modules[name] }, go);
+
+/** The folder with the programs of a module. */
+export function goModuleTarget(module: GoModule, go: Go): Target {
+  const { name, source, build = "tool", stamps = [] } = module;
+  const files = readdirSync(source)
+    .sort()
+    .map((file) => readFileSync(join(source, file)));
+  const flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", ["-s", "-w", ...stamps].join(" ")];
   const id = key(...files, ...flags, JSON.stringify(module.rename ?? {}), go.version, process.arch);
   return {
     id: `go:${name}`,
@@ -135,7 +145,7 @@ export function goTarget(name: GoModuleName, go: Go): Target {
       mkdirSync(job.out);
       // Both caches are kept: they make the next version's build short, and Go itself drops what five days did not use.
       const cache = join(cacheDir, "go");
-      await job.run(go.command, ["build", ...flags, "-o", `${job.out}/`, "tool"], {
+      await job.run(go.command, ["build", ...flags, "-o", `${job.out}/`, build], {
         cwd: source,
         env: {
           ...process.env,

@@ -130,10 +130,18 @@ export async function plan(needs: readonly Need[]): Promise<Step[]> {
 export async function ensure(needs: readonly Need[]): Promise<Toolchain> {
   const { targets, toolchain } = catalogue();
   const wanted = targets(needs);
+  await ensureTargets(wanted, packagesFor(needs, missingTargets(wanted)));
+  return toolchain;
+}
+
+/** Installs and builds what is missing of targets that are in no command's catalogue, such as the tools of a bench. */
+export async function ensureTargets(
+  wanted: readonly Target[],
+  packages: readonly string[] = packagesFor([], missingTargets(wanted)),
+): Promise<void> {
   const todo = missingTargets(wanted);
-  const packages = packagesFor(needs, todo);
   for (const target of wanted) markUsed(target);
-  if (todo.length === 0 && packages.length === 0) return toolchain;
+  if (todo.length === 0 && packages.length === 0) return;
   checkBefore(todo, packages);
 
   const packageStep = {
@@ -156,7 +164,6 @@ export async function ensure(needs: readonly Need[]): Promise<Toolchain> {
   } finally {
     progress.stop();
   }
-  return toolchain;
 }
 
 /** What would stop the work half-way is said before it starts. */

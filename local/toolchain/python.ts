@@ -5,11 +5,15 @@ import { type Distribution, systemPython } from "./distribution.ts";
 import { key, type Target } from "./target.ts";
 
 /**
- * A folder for PYTHONPATH with the packages of `images/NAME/requirements.txt`, for the release's own Python. Only wheels,
- * only what is listed: a dependency that is not imported is not downloaded.
+ * A folder for PYTHONPATH with the packages of `requirements` (default `images/NAME/requirements.txt`), for the release's
+ * own Python. Only wheels, only what is listed: a dependency that is not imported is not downloaded.
  */
-export function pythonTarget(name: string, release: Distribution, seconds: number): Target {
-  const requirements = join(checkout, "images", name, "requirements.txt");
+export function pythonTarget(
+  name: string,
+  release: Distribution,
+  seconds: number,
+  requirements = join(checkout, "images", name, "requirements.txt"),
+): Target {
   const id = key(readFileSync(requirements), release.id, release.codename, process.arch);
   return {
     id: `python:${name}`,

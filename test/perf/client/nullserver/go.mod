@@ -1,0 +1,3 @@
+module inference-stack.local/nullserver
+
+go 1.26.0
