@@ -1,0 +1,115 @@
+import { accessSync, constants, createWriteStream, existsSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Writable } from "node:stream";
+import { finished } from "node:stream/promises";
+import { UserError } from "../../../error.ts";
+import type { Result } from "../../result.ts";
+import { resolveAddresses } from "../addresses.ts";
+import { assemble } from "../assemble.ts";
+import type { Experiment } from "../engine.ts";
+import { merge } from "../merge.ts";
+import { debugHeader, debugLines } from "../output/debug.ts";
+import { invalidLines, printed } from "../output/format.ts";
+import { GuideOutput } from "../output/guide.ts";
+import type { Sample, Tick } from "../recorder.ts";
+import { tickLine } from "../table.ts";
+import { runThreads } from "../threads.ts";
+import { dryRun } from "./dryRun.ts";
+import { inputsOf } from "./inputs.ts";
+import { parseLoad } from "./load.ts";
+import type { Flags } from "./options.ts";
+import { parseTarget } from "./target.ts";
+import { parseThresholds } from "./thresholds.ts";
+
+/** Exit code of an INVALID run under --fail-invalid. */
+export const invalidCode = 3;
+
+/**
+ * Does what the flags ask for, and prints the result.
+ *
+ * @returns the exit code
+ * @throws UserError if there was nothing to measure
+ */
+export async function runByHand(flags: Flags, out: NodeJS.WriteStream, err: NodeJS.WriteStream): Promise<number> {
+  const target = parseTarget(flags);
+  const inputs = inputsOf(flags);
+  const load = parseLoad(flags, { inputs: inputs.length, protocol: target.protocol });
+  if (flags.outputFile !== undefined) mustBeWritable(flags.outputFile);
+  const threads = flags.threads ?? 1;
+  const addresses = await resolveAddresses(target.host, target.port);
+  const experiment: Experiment = { name: "client", target, load, inputs, addresses };
+  if (flags.dryRun) {
+    out.write(dryRun({ ...experiment, threads }));
+    return 0;
+  }
+
+  const guide = flags.output === "guide" ? new GuideOutput(load.batch ?? 1) : undefined;
+  try {
+    const result = await measure(experiment, flags, guide, err);
+    await withOutput(flags.outputFile, out, async (to) => {
+      if (guide) await guide.print(to);
+      else to.write(printed[(flags.output ?? "table") as keyof typeof printed](result));
+    });
+    if (!saysVerdict.has(flags.output ?? "table")) err.write(invalidLines(result));
+    return flags.failInvalid && !result.verdict.valid ? invalidCode : 0;
+  } finally {
+    guide?.close();
+  }
+}
+
+const saysVerdict = new Set(["table", "json"]);
+
+async function measure(
+  experiment: Experiment,
+  flags: Flags,
+  guide: GuideOutput | undefined,
+  err: NodeJS.WriteStream,
+): Promise<Result> {
+  const interrupt = new AbortController();
+  const stop = () => interrupt.abort();
+  process.once("SIGINT", stop).once("SIGTERM", stop); // once: a second Ctrl-C ends it at once
+  if (flags.debug) err.write(debugHeader);
+  const onSamples = (samples: readonly Sample[]) => {
+    if (flags.debug) err.write(debugLines(samples));
+    guide?.add(samples);
+  };
+  const showsProgress = err.isTTY && !flags.debug;
+  try {
+    const parts = await runThreads(experiment, flags.threads ?? 1, {
+      signal: interrupt.signal,
+      ...(showsProgress && { onTick: (tick: Tick) => err.write(`${tickLine(tick)}\n`) }),
+      ...((flags.debug || guide) && { onSamples }),
+    });
+    const { load, target } = experiment;
+    return assemble(merge(parts, { load, target, events: [] }), {
+      key: "",
+      plan: null,
+      about: {},
+      servers: [],
+      seen: [],
+      thresholds: parseThresholds(flags),
+    });
+  } finally {
+    process.off("SIGINT", stop).off("SIGTERM", stop);
+  }
+}
+
+/** Before anything is measured: nobody wants to learn afterwards that there is no room for the result. */
+function mustBeWritable(file: string): void {
+  try {
+    accessSync(existsSync(file) ? file : dirname(file), constants.W_OK);
+  } catch (error) {
+    throw new UserError(`Cannot write --output-file ${file}: ${(error as Error).message}.`);
+  }
+}
+
+async function withOutput(file: string | undefined, out: Writable, print: (to: Writable) => Promise<void>) {
+  if (file === undefined) return print(out);
+  const to = createWriteStream(file);
+  const done = finished(to);
+  try {
+    await Promise.all([print(to).then(() => to.end()), done]);
+  } catch (error) {
+    throw new UserError(`Cannot write --output-file ${file}: ${(error as Error).message}.`);
+  }
+}
