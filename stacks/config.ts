@@ -7,6 +7,7 @@ import { Value } from "typebox/value";
 import { PlanError, planCpus } from "../components/serving/cpuPlan.ts";
 import { parseManifest } from "../components/storage/manifest.ts";
 import { describeFaults } from "./faults.ts";
+import { loadProblems } from "./load.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 
 /** A stack's config, complete and consistent. `model.version` is there whether it was given or read from `model.source`. */
@@ -40,7 +41,8 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
     keys.every((key) => Value.Check(ConfigSchema.properties[key], value[key]));
   const isPlannable = isRight("topology", "cluster", "instances", "cpus", "sockets", "reserved", "pinning");
   const model = isRight("model") ? modelVersion(value.model) : { version: "", problems: [] };
-  const problems = [...faults, ...(isPlannable ? planProblems(value) : []), ...model.problems];
+  const load = isRight("benchmark", "server") ? loadProblems(value.benchmark, value.server.kind) : [];
+  const problems = [...faults, ...(isPlannable ? planProblems(value) : []), ...model.problems, ...load];
   return faults.length > 0
     ? { problems }
     : { config: { ...value, model: { ...value.model, version: model.version } }, problems };

@@ -20,6 +20,7 @@ export interface Schema {
   readonly enum?: readonly unknown[];
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
   readonly pattern?: string;
 }
 
@@ -94,9 +95,10 @@ export function describeSchema(schema: Schema | undefined): string {
   return `it must be ${kind(schema)}${schema.description ? ` (${schema.description.replace(/\.$/, "")})` : ""}`;
 }
 
-export function kind({ type, enum: values, minimum, maximum, pattern, items }: Schema): string {
+export function kind({ type, enum: values, minimum, maximum, exclusiveMinimum, pattern, items }: Schema): string {
   if (values) return `one of ${values.join(", ")}`;
-  const range = maximum === undefined ? `from ${minimum}` : `from ${minimum} to ${maximum}`;
+  const least = exclusiveMinimum === undefined ? `from ${minimum}` : `above ${exclusiveMinimum}`;
+  const range = maximum === undefined ? least : `${least} to ${maximum}`;
   if (type === "integer") return `a whole number ${range}`;
   if (type === "number") return `a number ${range}`;
   if (type === "boolean") return "true or false";

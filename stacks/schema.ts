@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from "typebox";
+import { defaultThresholds } from "../benchmarks/client/cli/defaults.ts";
 
 /**
  * The one definition of a stack's config: from it come the type, the defaults, the check, docs/config.md and
@@ -11,11 +12,14 @@ const count = (description: string, minimum: number, defaultValue?: number) =>
   Type.Integer({ description, minimum, ...(defaultValue === undefined ? {} : { default: defaultValue }) });
 const seconds = (description: string, minimum: number, defaultValue: number) =>
   Type.Number({ description: `${description}, in seconds.`, minimum, default: defaultValue });
+const above = (description: string) => Type.Number({ description, exclusiveMinimum: 0 });
 const share = (description: string, defaultValue: number) =>
   Type.Number({ description, minimum: 0, maximum: 1, default: defaultValue });
 const flag = (description: string, defaultValue: boolean) => Type.Boolean({ description, default: defaultValue });
 const choice = <const T extends string[]>(description: string, values: [...T]) =>
   Type.Enum(values, { description, default: values[0] });
+const oneOf = <const T extends string[]>(description: string, values: [...T]) =>
+  Type.Optional(Type.Enum(values, { description }));
 const quantity = (description: string, defaultValue: string) =>
   Type.String({ description, pattern: "^[0-9]+(Ki|Mi|Gi|Ti)$", default: defaultValue });
 const image = (description: string) => Type.Optional(text(description));
@@ -118,15 +122,109 @@ export const ConfigSchema = Type.Object(
     }),
     benchmark: object("The measurement after every change.", {
       enabled: flag("Measure at all.", true),
-      protocol: choice("Protocol the load client speaks.", ["v2-grpc", "v2-rest"]),
-      clients: count("Clients that each send the next request when the last was answered.", 1, 4),
+      protocol: choice("Protocol the load client speaks; the server has to speak it too.", [
+        "v2-grpc",
+        "v2-rest",
+        "v2-rest-binary",
+        "tfs-grpc",
+        "tfs-rest",
+        "seldon-grpc",
+        "seldon-rest",
+      ]),
+      clients: count("Closed loop: clients that each send the next request when the last was answered.", 1, 4),
       warmup: seconds("Load before anything is recorded", 0, 5),
-      duration: seconds("Length of the measured interval", 1, 30),
-      seed: count("Seeds the order in which the inputs are sent.", 0, 1),
+      duration: seconds(
+        "Length of the measured interval (`load.stages`, `load.repeats` and `load.scenario` say it themselves)",
+        1,
+        30,
+      ),
+      seed: count("Seeds the order in which the inputs are sent, and the arrivals of an open loop.", 0, 1),
+      batch: count("Inputs in one request.", 1, 1),
+      timeout: Type.Number({
+        description: "A request without a complete reply after this long has failed, in seconds.",
+        exclusiveMinimum: 0,
+        default: 10,
+      }),
+      load: object("Another load than a closed loop of `clients` for `duration`.", {
+        mode: oneOf(
+          "`closed`: the next request when the last was answered; `open`: requests at their own times; `mlperf`: a scenario of MLPerf Inference. Default: what the other keys are for.",
+          ["closed", "open", "mlperf"],
+        ),
+        repeats: Type.Optional(count("Closed loop: requests of each client, in the place of `duration`.", 1)),
+        rate: Type.Optional(above("Open loop: requests per second, for `duration`.")),
+        stages: Type.Optional(
+          Type.Array(
+            object(
+              "One stage.",
+              {
+                rate: Type.Number({ description: "Requests per second.", minimum: 0 }),
+                duration: above("Length in seconds."),
+                ramp: flag(
+                  "Rise or fall to `rate` in a line from the rate of the stage before (0 before the first).",
+                  false,
+                ),
+              },
+              true,
+            ),
+            { description: "Open loop: rates one after the other, in the place of `rate`.", minItems: 1 },
+          ),
+        ),
+        arrivals: oneOf(
+          "Open loop: requests at equal distances, or at exponentially distributed ones. Default: `poisson`.",
+          ["poisson", "constant"],
+        ),
+        connections: Type.Optional(
+          count(
+            "Open loop and MLPerf: connections in all, over which requests are spread. Default: 8, which carry many requests at once each; over HTTP/1.1 64, which carry one.",
+            1,
+          ),
+        ),
+        scenario: oneOf("MLPerf: which scenario.", ["SingleStream", "MultiStream", "Server", "Offline"]),
+        targetQps: Type.Optional(above("MLPerf Server: queries per second.")),
+        latencyBound: Type.Optional(
+          above("MLPerf Server: 99 % of the queries must take at most this long, in milliseconds."),
+        ),
+        minDuration: Type.Optional(above("MLPerf: shortest run, in seconds. Default: MLPerf's own.")),
+        minQueries: Type.Optional(count("MLPerf: fewest queries. Default: MLPerf's own.", 1)),
+        samplesPerQuery: Type.Optional(count("MLPerf: samples in one query. Default: MLPerf's own.", 1)),
+      }),
+      threads: count("Event loops of the load client in each pod.", 1, 1),
+      pods: Type.Integer({
+        description: "Pods that make the load. From 2 on one more pod coordinates them.",
+        minimum: 1,
+        maximum: 100,
+        default: 1,
+      }),
+      control: flag(
+        "Let the coordinating pod answer, inside the cluster and to who has the token, how the run goes, and let an open loop's rate be changed while it runs.",
+        false,
+      ),
       thresholds: object("Beyond these a run is INVALID.", {
-        maxErrorRate: share("Largest share of requests that may fail.", 0),
-        minRequests: count("Fewest answered requests.", 1, 100),
-        maxDrift: share("Largest relative difference of throughput between the halves of the run.", 0.1),
+        maxErrorRate: share("Largest share of requests that may fail.", defaultThresholds.maxErrorRate),
+        minRequests: count("Fewest answered requests.", 1, defaultThresholds.minRequests),
+        maxDrift: share(
+          "Closed loop: largest relative difference of throughput between the halves of the run.",
+          defaultThresholds.maxDrift,
+        ),
+        maxRateError: share(
+          "Open loop: largest relative difference of the achieved rate from what the schedule asked for.",
+          defaultThresholds.maxRateError,
+        ),
+        maxSlipMs: Type.Number({
+          description:
+            "Open loop: how late requests may be sent (99 % of them), in milliseconds; or `maxSlipShare`, if that is more.",
+          minimum: 0,
+          default: defaultThresholds.maxSlipMs,
+        }),
+        maxSlipShare: share("The same as a share of the latency's median.", defaultThresholds.maxSlipShare),
+        maxClientBusy: share(
+          "Largest share of its one CPU that any event loop of the client may use.",
+          defaultThresholds.maxClientBusy,
+        ),
+        maxThrottled: share(
+          "Largest share of the CPU quota's periods in which the client or a server was throttled.",
+          defaultThresholds.maxThrottled,
+        ),
       }),
       rerun: count("Raise it to measure the same experiment again.", 0, 0),
     }),

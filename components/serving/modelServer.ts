@@ -3,7 +3,7 @@ import type { types } from "@pulumi/kubernetes";
 type Probe = types.input.core.v1.Probe;
 
 /** Protocols a load client can speak. */
-export type Protocol = "v2-grpc" | "v2-rest";
+export type Protocol = "v2-grpc" | "v2-rest" | "v2-rest-binary";
 
 /** What one model server needs to run in a pod; each kind of server has a file that says it. */
 export interface ModelServer {

@@ -1,5 +1,8 @@
 import type { ModelServer } from "./modelServer.ts";
 
+/** What it speaks, and where. The binary extension is spoken on the port of REST. */
+export const tritonPorts = { "v2-grpc": 8001, "v2-rest": 8000, "v2-rest-binary": 8000, metrics: 8002 };
+
 /** Triton Inference Server with a model repository of any of its backends. */
 export function triton(args: { image: string; memory: string; threads: number }): ModelServer {
   const { image, memory, threads } = args;
@@ -10,9 +13,9 @@ export function triton(args: { image: string; memory: string; threads: number })
     command: [
       "tritonserver",
       "--model-repository=/models",
-      "--http-port=8000",
-      "--grpc-port=8001",
-      "--metrics-port=8002",
+      `--http-port=${tritonPorts["v2-rest"]}`,
+      `--grpc-port=${tritonPorts["v2-grpc"]}`,
+      `--metrics-port=${tritonPorts.metrics}`,
       "--disable-auto-complete-config",
       "--exit-timeout-secs=10",
     ],
@@ -22,7 +25,7 @@ export function triton(args: { image: string; memory: string; threads: number })
       { name: "NUM_STREAMS", value: "1" },
       { name: "OMP_NUM_THREADS", value: "1" },
     ],
-    ports: { "v2-grpc": 8001, "v2-rest": 8000, metrics: 8002 },
+    ports: tritonPorts,
     modelPath: "/models",
     scratch: { "/tmp": "16Mi", "/dev/shm": "128Mi" },
     memory,

@@ -83,7 +83,7 @@ describe("a mistake", () => {
     [
       "a misspelt value",
       { benchmark: { protocol: "v2-gprc" } },
-      /^benchmark\.protocol: "v2-gprc" .* did you mean v2-grpc\? allowed values: v2-grpc, v2-rest$/,
+      /^benchmark\.protocol: "v2-gprc" .* did you mean v2-grpc\? allowed values: v2-grpc, v2-rest, /,
     ],
     [
       "a text for a number",
@@ -138,6 +138,94 @@ describe("a mistake", () => {
     const found = problems(changes);
     expect(found).toHaveLength(1);
     expect(found[0]).toMatch(expected);
+  });
+
+  it.each<[string, Record<string, unknown>, RegExp]>([
+    [
+      "a protocol that the server does not speak",
+      { protocol: "tfs-grpc" },
+      /^benchmark\.protocol: server\.kind triton does not speak tfs-grpc; choose one of v2-grpc, v2-rest, v2-rest-binary, or .*--protocol tfs-grpc`$/,
+    ],
+    [
+      "a rate and stages",
+      { load: { rate: 5, stages: [{ rate: 1, duration: 1 }] } },
+      /^benchmark\.load: rate and stages are both there; leave out rate 5/,
+    ],
+    [
+      "an open loop without a rate",
+      { load: { mode: "open" } },
+      /^benchmark\.load: an open loop needs rate .* or stages; neither is there$/,
+    ],
+    [
+      "stages that never send",
+      { load: { stages: [{ rate: 0, duration: 1 }] } },
+      /^benchmark\.load\.stages: every rate is 0/,
+    ],
+    [
+      "a stage without a length",
+      { load: { stages: [{ rate: 1 }] } },
+      /^benchmark\.load\.stages\[0\]\.duration: is missing; it must be a number above 0/,
+    ],
+    ["a rate of 0", { load: { rate: 0 } }, /^benchmark\.load\.rate: 0 is not allowed; it must be a number above 0 /],
+    [
+      "a key of another mode than the one set",
+      { load: { mode: "closed", rate: 5 } },
+      /^benchmark\.load\.rate: 5 belongs to an open loop, but benchmark\.load\.mode is closed; leave it out, or set the mode to open$/,
+    ],
+    [
+      "a key of another mode than the one that follows from the others",
+      { load: { rate: 5, scenario: "Offline" } },
+      /^benchmark\.load\.rate: 5 belongs to an open loop, but benchmark\.load\.scenario makes it an MLPerf scenario; leave rate out, or what makes it so$/,
+    ],
+    [
+      "a key of a mode that nothing asks for",
+      { load: { targetQps: 5 } },
+      /^benchmark\.load\.targetQps: 5 belongs to an MLPerf scenario, but nothing asks for one; leave it out, or set benchmark\.load\.scenario too$/,
+    ],
+    ["an MLPerf run without a scenario", { load: { mode: "mlperf" } }, /^benchmark\.load\.scenario: is missing; /],
+    [
+      "scenario Server without its rate",
+      { load: { scenario: "Server" } },
+      /^benchmark\.load\.targetQps: is missing; scenario Server /,
+    ],
+    [
+      "a bound that only Server has",
+      { load: { scenario: "Offline", latencyBound: 5 } },
+      /^benchmark\.load\.latencyBound: 5 belongs to scenario Server, not to Offline; leave it out$/,
+    ],
+    [
+      "samples for a query that has one",
+      { load: { scenario: "SingleStream", samplesPerQuery: 2 } },
+      /^benchmark\.load\.samplesPerQuery: 2, but a query of SingleStream has one sample/,
+    ],
+    [
+      "several queries for Offline",
+      { load: { scenario: "Offline", minQueries: 2 } },
+      /^benchmark\.load\.minQueries: 2, but Offline has a single query/,
+    ],
+    [
+      "one query at a time for two pods",
+      { load: { scenario: "SingleStream" }, pods: 2 },
+      /^benchmark\.load\.scenario: SingleStream has one query at a time, which 2 event loops \(benchmark\.pods 2 x benchmark\.threads 1\) cannot share/,
+    ],
+    [
+      "fewer clients than event loops",
+      { clients: 3, pods: 2, threads: 2 },
+      /^benchmark\.clients: 3 cannot be shared by 4 event loops/,
+    ],
+    [
+      "fewer connections than event loops",
+      { load: { rate: 5, connections: 1 }, pods: 2 },
+      /^benchmark\.load\.connections: 1 cannot be shared by 2 event loops/,
+    ],
+  ])("in the load: %s", (_, benchmark, expected) => {
+    const found = problems({ benchmark });
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(expected);
+  });
+
+  it("in a load that is not measured is none", () => {
+    expect(problems({ benchmark: { enabled: false, protocol: "tfs-grpc", load: { mode: "open" } } })).toEqual([]);
   });
 
   it.each([
