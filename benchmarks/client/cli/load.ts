@@ -23,6 +23,7 @@ export interface LoadFlags {
   batch?: number;
   seed?: number;
   timeout?: number;
+  threads?: number;
   /** The guide's client: it repeats, and does not run for a time. */
   ingress?: string;
 }
@@ -54,9 +55,29 @@ export function parseLoad(flags: LoadFlags, { inputs, protocol }: { inputs: numb
     ...(flags.batch !== undefined && { batch: flags.batch }),
     ...(flags.timeout !== undefined && { timeoutSeconds: flags.timeout }),
   };
-  if (mode === "closed") return closedLoop(flags, common, inputs);
-  if (mode === "open") return openLoop(flags, common, protocol);
-  return mlperf(flags, common);
+  const load =
+    mode === "closed"
+      ? closedLoop(flags, common, inputs)
+      : mode === "open"
+        ? openLoop(flags, common, protocol)
+        : mlperf(flags, common);
+  checkThreads(flags, load);
+  return load;
+}
+
+/** Every event loop needs something of its own to do. */
+function checkThreads(flags: LoadFlags, load: Load): void {
+  const { threads = 1 } = flags;
+  if (threads === 1) return;
+  if (load.mode === "mlperf" && (load.scenario === "SingleStream" || load.scenario === "MultiStream"))
+    throw new UserError(
+      `${written(flags, "threads")}: --scenario ${load.scenario} has one query at a time, which threads cannot share. Leave it out.`,
+    );
+  const [shares, what] = load.mode === "closed" ? [load.clients, "client"] : [load.connections, "connection"];
+  if (shares !== undefined && shares < threads)
+    throw new UserError(
+      `${written(flags, "threads")} cannot share ${shares} ${what}${shares === 1 ? "" : "s"}: each needs one of its own. Use at most ${shares}, or --${what}s ${threads} or more.`,
+    );
 }
 
 /** A flag as the user wrote it. */

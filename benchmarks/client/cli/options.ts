@@ -10,7 +10,6 @@ import { above, atLeast, collect, share, trueOrFalse, whole } from "./values.ts"
 
 /** Everything the command line can say; undefined where a flag was not given. */
 export interface Flags extends TargetFlags, LoadFlags, InputFlags, ThresholdFlags {
-  threads?: number;
   output?: (typeof formats)[number];
   outputFile?: string;
   debug?: boolean;

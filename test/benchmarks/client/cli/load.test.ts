@@ -110,6 +110,12 @@ describe("flags that contradict each other are one sentence", () => {
       /^--samples-per-query 2: a query of --scenario SingleStream has one sample/,
     ],
     ["--scenario Offline --min-queries 2", /^--min-queries 2: --scenario Offline has a single query/],
+    [
+      "--threads 3 --clients 2",
+      /^--threads 3 cannot share 2 clients: each needs one of its own\. Use at most 2, or --clients 3 or more\.$/,
+    ],
+    ["--threads 9 --rate 5", /^--threads 9 cannot share 8 connections/],
+    ["--threads 2 --scenario MultiStream", /^--threads 2: --scenario MultiStream has one query at a time/],
     ["--stages 1-2:3", /^--stages 1-2:3: stage 1, "1-2:3", is not RATE:SECONDS .* an example is 100:10,\/200:30\.$/],
     ["--stages 1:2,", /stage 2, "", is not/],
     ["--stages 1:0", /stage 1, "1:0", is not/],
