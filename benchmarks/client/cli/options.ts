@@ -15,6 +15,7 @@ export interface Flags extends TargetFlags, LoadFlags, InputFlags, ThresholdFlag
   debug?: boolean;
   dryRun?: boolean;
   failInvalid?: boolean;
+  controlPort?: number;
 }
 
 const examples = `

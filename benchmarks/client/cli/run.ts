@@ -4,13 +4,18 @@ import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { UserError } from "../../../error.ts";
 import type { Result } from "../../result.ts";
+import type { Load } from "../../spec.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { assemble } from "../assemble.ts";
+import { startControl } from "../control.ts";
+import { newToken } from "../endpoint.ts";
 import type { Experiment } from "../engine.ts";
 import { merge } from "../merge.ts";
 import { debugHeader, debugLines } from "../output/debug.ts";
 import { invalidLines, printed } from "../output/format.ts";
 import { GuideOutput } from "../output/guide.ts";
+import { protocols } from "../protocols/index.ts";
+import { Rates } from "../rates.ts";
 import type { Sample, Tick } from "../recorder.ts";
 import { tickLine } from "../table.ts";
 import { runThreads } from "../threads.ts";
@@ -39,7 +44,9 @@ export async function runByHand(flags: Flags, out: NodeJS.WriteStream, err: Node
   const addresses = await resolveAddresses(target.host, target.port);
   const experiment: Experiment = { name: "client", target, load, inputs, addresses };
   if (flags.dryRun) {
-    out.write(dryRun({ ...experiment, threads }));
+    const protocol = protocols[target.protocol](target, undefined);
+    const messageBytes = inputs.map((input) => protocol.encode(Array(load.batch ?? 1).fill(input)).body.length);
+    out.write(dryRun({ ...experiment, threads, messageBytes, due: dueTimes(load) }));
     return 0;
   }
 
@@ -73,15 +80,22 @@ async function measure(
     if (flags.debug) err.write(debugLines(samples));
     guide?.add(samples);
   };
+  const { load, target } = experiment;
+  const rates = new Rates();
+  const control = flags.controlPort === undefined ? undefined : await offerControl(flags.controlPort, load, rates, err);
   const showsProgress = err.isTTY && !flags.debug;
+  const onTick = (tick: Tick) => {
+    control?.tick(tick);
+    if (showsProgress) err.write(`${tickLine(tick)}\n`);
+  };
   try {
     const parts = await runThreads(experiment, flags.threads ?? 1, {
       signal: interrupt.signal,
-      ...(showsProgress && { onTick: (tick: Tick) => err.write(`${tickLine(tick)}\n`) }),
+      ...((showsProgress || control) && { onTick }),
       ...((flags.debug || guide) && { onSamples }),
+      ...(control && { rate: rates }),
     });
-    const { load, target } = experiment;
-    return assemble(merge(parts, { load, target, events: [] }), {
+    return assemble(merge(parts, { load, target, events: rates.changes }), {
       key: "",
       plan: null,
       about: {},
@@ -91,7 +105,17 @@ async function measure(
     });
   } finally {
     process.off("SIGINT", stop).off("SIGTERM", stop);
+    await control?.close();
   }
+}
+
+async function offerControl(port: number, load: Load, rates: Rates, err: NodeJS.WriteStream) {
+  const token = newToken();
+  const control = await startControl({ host: "127.0.0.1", port, token, load, rates });
+  const call = `curl -H 'Authorization: Bearer ${token}' http://127.0.0.1:${control.port}`;
+  err.write(`How it goes: ${call}/status\n`);
+  if (load.mode === "open") err.write(`Another rate: ${call}/rate -X PUT -d '{"rate": 200}'\n`);
+  return control;
 }
 
 /** Before anything is measured: nobody wants to learn afterwards that there is no room for the result. */
