@@ -153,11 +153,18 @@ export function clientCommand(run: (flags: Flags) => Promise<void>): Command {
     .addOption(new Option("--output <format>", "how to print the result (default: table)").choices(formats))
     .option("--output-file <path>", "write it there")
     .addOption(
-      new Option("--debug [true/false]", "print a line of CSV about every request on stderr as it ends")
-        .argParser(trueOrFalse)
-        .preset("true"),
+      new Option("--debug [true/false]", "print a line of CSV about every request on stderr as it ends").argParser(
+        trueOrFalse,
+      ),
+    )
+    .option(
+      "--control-port <port>",
+      "answer there (127.0.0.1; 0: any free port) how the run goes, and let an open loop's rate be changed",
+      whole(0, 65_535),
     )
     .option("--dry-run", "say what would be sent, and send nothing")
+
+    .addHelpOption(new Option("-h, --help", "this help").helpGroup("Output:"))
 
     .optionsGroup("As the guide's client (seldon_grpc_client.py):")
     .option("--clients-number <n>", "the same as --clients", whole(1))
