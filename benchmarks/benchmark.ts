@@ -1,20 +1,28 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
 import { labelsOf } from "../components/labels.ts";
 import type { CpuPlan } from "../components/serving/cpuPlan.ts";
 import type { InferenceService } from "../components/serving/inferenceService.ts";
 import type { FetchArgs } from "../components/storage/fetch/container.ts";
-import { jobPod } from "./jobPod.ts";
+import { CLIENT_PORT, type ClientPodArgs, coordinatorPod } from "./jobPod.ts";
 import { experimentKey } from "./key.ts";
 import { parseResult, type Result } from "./result.ts";
-import type { BenchmarkSpec, ClosedLoop, Target, Thresholds } from "./spec.ts";
+import type { BenchmarkSpec, Load, Target, Thresholds } from "./spec.ts";
+import { workerJob, workerSelector } from "./workerJob.ts";
 
 export interface BenchmarkArgs {
   readonly namespace: string;
   readonly service: InferenceService;
   readonly plan: CpuPlan;
   readonly target: Pick<Target, "protocol" | "model" | "input" | "output">;
-  readonly load: ClosedLoop;
+  readonly load: Load;
+  /** Event loops in each pod. */
+  readonly threads: number;
+  /** Pods that make the load; one more coordinates them if they are several. */
+  readonly pods: number;
+  /** Open the control endpoint. */
+  readonly control: boolean;
   readonly thresholds: Thresholds;
   /** How long the planned servers may take to be there alone. */
   readonly readySeconds: number;
@@ -30,6 +38,10 @@ export interface BenchmarkArgs {
 
 /** What a Job takes besides waiting and measuring: its pod's start, fetching inputs, writing the result. */
 const OVERHEAD_SECONDS = 240;
+/** And besides with workers: until their pods run, and their start. */
+const WORKERS_SECONDS = 150;
+/** Where the length follows from the server's speed, the deadline is at most this. */
+const LONGEST_SECONDS = 86_400;
 
 /**
  * Measures the service with a Job and hands the result back. The experiment's key is in the names of the Job and of the result:
@@ -83,6 +95,24 @@ export class Benchmark extends pulumi.ComponentResource {
       { ...child, dependsOn: [role, account] },
     );
     const seconds = expectedSeconds(args);
+    const token = spec.workers || spec.control ? this.#token(name, metadata(`${name}-token`), child) : [];
+    const pod: ClientPodArgs = {
+      ...args,
+      clientName,
+      specName,
+      tokenName: token.length > 0 ? `${name}-token` : undefined,
+      spec,
+    };
+    const ready = [service, bundle, experiment, ...token];
+    const workersName = `${name}-workers-${spec.key}`;
+    const workers = spec.workers
+      ? [
+          new k8s.batch.v1.Job(workersName, workerJob(name, { ...pod, namespace, jobName: workersName, seconds }), {
+            parent: this,
+            dependsOn: ready,
+          }),
+        ]
+      : [];
     const jobName = `${name}-${spec.key}`;
     const job = new k8s.batch.v1.Job(
       jobName,
@@ -91,12 +121,12 @@ export class Benchmark extends pulumi.ComponentResource {
         spec: {
           backoffLimit: 0,
           activeDeadlineSeconds: seconds,
-          template: { metadata: { labels }, spec: jobPod({ ...args, account: name, clientName, specName, spec }) },
+          template: { metadata: { labels }, spec: coordinatorPod({ ...pod, account: name }) },
         },
       },
       {
         parent: this,
-        dependsOn: [service, bundle, experiment, empty, binding],
+        dependsOn: [...ready, empty, binding, ...workers],
         customTimeouts: { create: `${seconds + 60}s`, update: `${seconds + 60}s` },
       },
     );
@@ -110,17 +140,30 @@ export class Benchmark extends pulumi.ComponentResource {
     this.result = written.data.apply((data) => readResult(data, spec));
     this.registerOutputs({ key: this.key });
   }
+
+  /** What the workers and whoever uses the control endpoint have to know. */
+  #token(
+    name: string,
+    metadata: k8s.types.input.meta.v1.ObjectMeta,
+    child: pulumi.CustomResourceOptions,
+  ): pulumi.Resource[] {
+    const { result } = new random.RandomPassword(`${name}-token`, { length: 40, special: false }, { parent: this });
+    return [new k8s.core.v1.Secret(`${name}-token`, { metadata, stringData: { token: result } }, child)];
+  }
 }
 
 /** The experiment as the client reads it. Its key covers all of it, what the servers run, and the client's code. */
 export function benchmarkSpec(name: string, args: BenchmarkArgs): BenchmarkSpec {
-  const { namespace, service, plan, target, load, thresholds, readySeconds, rerun, client, image, inputs } = args;
+  const { namespace, service, plan, target, load, threads, thresholds, readySeconds, rerun, client, image, inputs } =
+    args;
   const { host, ports } = service.endpoint;
   const clientCpus = plan.nodes[0].clientCpus ?? undefined;
   const count = plan.nodes.reduce((sum, { instances }) => sum + instances.length, 0);
   const chosen = {
-    target: { ...target, host, port: ports[target.protocol] },
+    target: { ...target, host, port: portOf(ports, target.protocol) },
     load,
+    ...(threads > 1 ? { threads } : {}),
+    ...(args.control ? { control: { port: CLIENT_PORT } } : {}),
     thresholds,
     servers: {
       namespace,
@@ -140,8 +183,24 @@ export function benchmarkSpec(name: string, args: BenchmarkArgs): BenchmarkSpec 
       rerun,
     },
   };
-  const key = experimentKey({ chosen, pods: service.pods, client: client.hash });
-  return { key, ...chosen, result: { namespace, configMap: `${name}-result-${key}` } };
+  const several = args.pods > 1 ? { workers: args.pods } : {};
+  const key = experimentKey({ chosen, ...several, pods: service.pods, client: client.hash });
+  return {
+    key,
+    ...chosen,
+    ...(args.pods > 1
+      ? { workers: { namespace, selector: workerSelector(name, key), count: args.pods, port: CLIENT_PORT } }
+      : {}),
+    result: { namespace, configMap: `${name}-result-${key}` },
+  };
+}
+
+function portOf(ports: Readonly<Partial<Record<string, number>>>, protocol: string): number {
+  const port = ports[protocol];
+  if (port !== undefined) return port;
+  throw new pulumi.RunError(
+    `benchmark.protocol: the server does not speak ${protocol}; it speaks ${Object.keys(ports)}.`,
+  );
 }
 
 function rules(result: string): k8s.types.input.rbac.v1.PolicyRule[] {
@@ -153,8 +212,22 @@ function rules(result: string): k8s.types.input.rbac.v1.PolicyRule[] {
 }
 
 /** After this long the Job has failed, whatever it is doing. */
-export function expectedSeconds({ load, readySeconds }: Pick<BenchmarkArgs, "load" | "readySeconds">): number {
-  return Math.ceil(readySeconds + load.warmupSeconds + load.durationSeconds + OVERHEAD_SECONDS);
+export function expectedSeconds({
+  load,
+  readySeconds,
+  pods,
+}: Pick<BenchmarkArgs, "load" | "readySeconds" | "pods">): number {
+  const { warmupSeconds, timeoutSeconds = 10 } = load;
+  const measuring = Math.min(longest(load, timeoutSeconds), LONGEST_SECONDS);
+  const overhead = OVERHEAD_SECONDS + (pods > 1 ? WORKERS_SECONDS : 0);
+  return Math.ceil(readySeconds + warmupSeconds + measuring + timeoutSeconds + overhead);
+}
+
+/** How long the measured interval may take; where a number of requests ends it, if each takes as long as it may. */
+function longest(load: Load, timeoutSeconds: number): number {
+  if (load.mode === "open") return load.stages.reduce((sum, { durationSeconds }) => sum + durationSeconds, 0);
+  if (load.mode === "mlperf") return LONGEST_SECONDS;
+  return load.durationSeconds ?? (load.repeats ?? 0) * timeoutSeconds;
 }
 
 function readResult(data: Readonly<Record<string, string>> | undefined, { key, result }: BenchmarkSpec): Result {

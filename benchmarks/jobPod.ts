@@ -4,37 +4,93 @@ import type { CpuPlan } from "../components/serving/cpuPlan.ts";
 import { type FetchArgs, fetchContainer, fetchVolume } from "../components/storage/fetch/container.ts";
 import type { BenchmarkSpec } from "./spec.ts";
 
-/** The pod of the benchmark Job: fetches the inputs, then runs the client. */
-export function jobPod(args: {
-  image: string;
-  account: string;
-  clientName: string;
-  specName: string;
-  spec: BenchmarkSpec;
-  plan: CpuPlan;
-  inputs: FetchArgs;
-}): types.input.core.v1.PodSpec {
-  const { image, account, clientName, specName, spec, plan, inputs } = args;
+/** What the pods of the benchmark's Jobs have in common. */
+export interface ClientPodArgs {
+  readonly image: string;
+  readonly clientName: string;
+  readonly specName: string;
+  /** Secret with the key `token`, for pods that listen. */
+  readonly tokenName: string | undefined;
+  readonly spec: BenchmarkSpec;
+  readonly plan: CpuPlan;
+  readonly inputs: FetchArgs;
+}
+
+/** Where a pod that coordinates workers or can be controlled listens, and each worker. */
+export const CLIENT_PORT = 7070;
+
+/** The pod of the benchmark Job: runs the client, which makes the load itself unless there are workers. */
+export function coordinatorPod(args: ClientPodArgs & { readonly account: string }): types.input.core.v1.PodSpec {
+  const { spec, account } = args;
+  return clientPod(args, {
+    command: ["node", "/client/client.cjs", "/spec/spec.json", "/inputs"],
+    hasInputs: spec.workers === undefined,
+    isListening: spec.control !== undefined,
+    pod: {
+      serviceAccountName: account,
+      automountServiceAccountToken: true, // it looks at the servers' pods and writes its result
+    },
+    env: [{ name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } }],
+  });
+}
+
+/** A pod of the worker Job. */
+export function workerPod(args: ClientPodArgs, labels: Readonly<Record<string, string>>): types.input.core.v1.PodSpec {
+  return clientPod(args, {
+    command: ["node", "/client/client.cjs", "worker", "/spec/spec.json", "/inputs"],
+    hasInputs: true,
+    isListening: true,
+    pod: {
+      // Workers on other nodes load the servers through other network cards; where there is one node, all are on it.
+      topologySpreadConstraints: [
+        {
+          maxSkew: 1,
+          topologyKey: "kubernetes.io/hostname",
+          whenUnsatisfiable: "ScheduleAnyway",
+          labelSelector: { matchLabels: labels },
+        },
+      ],
+    },
+    env: [{ name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } }],
+  });
+}
+
+function clientPod(
+  { image, clientName, specName, tokenName, spec, plan, inputs }: ClientPodArgs,
+  own: {
+    command: string[];
+    hasInputs: boolean;
+    isListening: boolean;
+    pod: Partial<types.input.core.v1.PodSpec>;
+    env: types.input.core.v1.EnvVar[];
+  },
+): types.input.core.v1.PodSpec {
+  const listening = own.isListening ? { ports: [{ name: "client", containerPort: CLIENT_PORT }] } : {};
   return {
     ...restrictedPod,
     restartPolicy: "Never",
-    serviceAccountName: account,
-    automountServiceAccountToken: true, // it looks at the servers' pods and writes its result
+    ...own.pod,
     // CPUs are set apart on every node; the client takes those of the first.
     ...(spec.clientCpus === undefined ? {} : { nodeSelector: { "kubernetes.io/hostname": plan.nodes[0].name } }),
-    initContainers: [fetchContainer({ ...inputs, subPath: "inputs/" }, "inputs")],
+    ...(own.hasInputs ? { initContainers: [fetchContainer({ ...inputs, subPath: "inputs/" }, "inputs")] } : {}),
     containers: [
       {
         name: "client",
         image,
-        command: ["node", "/client/client.cjs", "/spec/spec.json", "/inputs"],
-        env: [{ name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } }],
+        command: own.command,
+        env: [
+          ...own.env,
+          ...(own.isListening ? [{ name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }] : []),
+          ...(tokenName === undefined ? [] : [{ name: "TOKEN_FILE", value: "/token/token" }]),
+        ],
+        ...listening,
         resources: { requests: { cpu: "100m", memory: "256Mi" }, limits: { memory: "1Gi" } },
         securityContext: restrictedContainer,
         volumeMounts: [
           { name: "client", mountPath: "/client", readOnly: true },
           { name: "spec", mountPath: "/spec", readOnly: true },
           { name: "inputs", mountPath: "/inputs", readOnly: true },
+          ...(tokenName === undefined ? [] : [{ name: "token", mountPath: "/token", readOnly: true }]),
         ],
       },
     ],
@@ -42,7 +98,8 @@ export function jobPod(args: {
       { name: "client", configMap: { name: clientName } },
       { name: "spec", configMap: { name: specName } },
       { name: "inputs", emptyDir: {} },
-      fetchVolume(inputs),
+      ...(own.hasInputs ? [fetchVolume(inputs)] : []),
+      ...(tokenName === undefined ? [] : [{ name: "token", secret: { secretName: tokenName } }]),
     ],
   };
 }

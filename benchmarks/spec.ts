@@ -11,6 +11,8 @@ export interface BenchmarkSpec {
   readonly threads?: number;
   /** Further pods that carry an equal share each; absent: the coordinator carries all of it. */
   readonly workers?: WorkerSet;
+  /** The coordinator tells how the run goes, and lets an open loop's rate be changed, on this port of its pod. */
+  readonly control?: { readonly port: number };
   readonly thresholds: Thresholds;
   /** The servers that must be there, and no others, before anything is measured. */
   readonly servers: ServerSet;

@@ -12,6 +12,7 @@ import { bundleFetch } from "../components/storage/fetch/bundle.ts";
 import { ModelUpload } from "../components/storage/modelUpload.ts";
 import { ObjectStore } from "../components/storage/objectStore.ts";
 import { readConfig } from "./config.ts";
+import { loadOf } from "./load.ts";
 
 const config = readConfig();
 const { cluster, model, benchmark: measure } = config;
@@ -76,13 +77,10 @@ const experiment = measure.enabled
         service,
         plan: cpuPlan,
         target: { protocol: measure.protocol, model: model.name, input: model.input, output: model.output },
-        load: {
-          mode: "closed",
-          clients: measure.clients,
-          warmupSeconds: measure.warmup,
-          durationSeconds: measure.duration,
-          seed: measure.seed,
-        },
+        load: loadOf(measure),
+        threads: measure.threads,
+        pods: measure.pods,
+        control: measure.control,
         thresholds: measure.thresholds,
         readySeconds: config.server.readySeconds,
         rerun: measure.rerun,

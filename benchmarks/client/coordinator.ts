@@ -1,18 +1,40 @@
+import { UserError } from "../../error.ts";
 import type { Result } from "../result.ts";
 import type { BenchmarkSpec } from "../spec.ts";
 import { assemble } from "./assemble.ts";
-import { measure } from "./engine.ts";
-import { type Input, readInputs } from "./inputs.ts";
+import { type Control, startControl } from "./control.ts";
+import type { Experiment, Hooks } from "./engine.ts";
+import { readInputs } from "./inputs.ts";
 import type { Kubernetes } from "./kubernetes.ts";
-import { changes, observeServers, type WaitOptions, waitForServers } from "./servers.ts";
+import { merge } from "./merge.ts";
+import { Rates } from "./rates.ts";
+import {
+  changes,
+  observeServers,
+  readThrottling,
+  throttledShare,
+  type WaitOptions,
+  waitForServers,
+} from "./servers.ts";
 import { table, tickLine } from "./table.ts";
+import { runThreads } from "./threads.ts";
+import { type Gathered, Workers } from "./workers.ts";
 
 /** A line about the last second is printed each time this many of them have passed. */
 const progressEverySeconds = 5;
 
+export interface CoordinateOptions extends WaitOptions {
+  /** Address the control endpoint listens on. */
+  readonly host: string;
+  /** What the workers and the users of the control endpoint have to know; needed with either. */
+  readonly token?: string;
+  /** Name of this pod. */
+  readonly name: string;
+}
+
 /**
- * The benchmark Job: waits for the planned servers, measures them, and puts the result where the program reads it.
- * Whatever was measured is a success; the verdict is in the result.
+ * The benchmark Job: waits for the planned servers, measures them (itself, or with workers), and puts the result where the
+ * program reads it. Whatever was measured is a success; the verdict is in the result.
  *
  * @throws UserError if there was nothing to measure or the result could not be written
  */
@@ -20,31 +42,77 @@ export async function coordinate(
   spec: BenchmarkSpec,
   inputsFolder: string,
   kubernetes: Kubernetes,
-  options: WaitOptions,
+  options: CoordinateOptions,
 ): Promise<Result> {
-  const { say } = options;
-  const inputs: Input[] = readInputs(inputsFolder);
+  const { load } = spec;
+  const rates = new Rates();
+  const { host } = options;
+  const control = spec.control && (await startControl({ host, ...spec.control, token: tokenOf(options), load, rates }));
+  try {
+    return await measureAndKeep(spec, inputsFolder, kubernetes, options, { rates, control });
+  } finally {
+    await control?.close();
+  }
+}
+
+async function measureAndKeep(
+  spec: BenchmarkSpec,
+  inputsFolder: string,
+  kubernetes: Kubernetes,
+  options: CoordinateOptions,
+  { rates, control }: { rates: Rates; control: Control | undefined },
+): Promise<Result> {
+  const { say, signal } = options;
   const { target, load, servers, thresholds } = spec;
+  const inputs = spec.workers ? [] : readInputs(inputsFolder); // workers read theirs
   const pods = await waitForServers(kubernetes, servers, target.host, options);
   const observed = await observeServers(kubernetes, servers, pods);
   for (const { pod, address, cpusAllowed } of observed)
     say(`server ${pod} at ${address} on CPUs ${cpusAllowed ?? "that its log does not name"}`);
   const addresses = observed.map(({ address }) => ({ ip: address, port: target.port }));
+  const experiment: Experiment = { name: options.name, target, load, inputs, addresses };
   let ticks = 0;
-  const measurement = await measure(
-    { target, load, inputs, addresses },
-    { signal: options.signal, onTick: (tick) => ticks++ % progressEverySeconds === 0 && say(tickLine(tick)) },
-  );
-  const after = await kubernetes.listPods(servers.namespace, servers.selector);
-  const result = assemble(measurement, {
-    key: spec.key,
-    plan: { hash: servers.planHash, instances: servers.count, clientCpus: spec.clientCpus ?? null },
-    about: spec.about,
-    servers: observed,
-    thresholds,
-    seen: changes(pods, after, servers),
-  });
-  say(table(result));
-  await kubernetes.patchConfigMap(spec.result.namespace, spec.result.configMap, "result.json", JSON.stringify(result));
-  return result;
+  const hooks: Hooks = {
+    signal,
+    rate: rates,
+    onTick: (tick) => {
+      control?.tick(tick);
+      if (ticks++ % progressEverySeconds === 0) say(tickLine(tick));
+    },
+  };
+  const threads = spec.threads ?? 1;
+  const workers = spec.workers && (await Workers.gather(kubernetes, spec.workers, tokenOf(options), options));
+  let measured = false;
+  try {
+    const before = await readThrottling(kubernetes, servers, pods);
+    const { parts, lost }: Gathered = workers
+      ? await workers.run(experiment, threads, hooks)
+      : { parts: await runThreads(experiment, threads, hooks), lost: [] };
+    if (parts.length === 0) throw new UserError(`Nothing was measured. ${lost.join(" ")}`);
+    const throttling = await readThrottling(kubernetes, servers, pods);
+    const after = await kubernetes.listPods(servers.namespace, servers.selector);
+    const result = assemble(merge(parts, { load, target, events: rates.changes }), {
+      key: spec.key,
+      plan: { hash: servers.planHash, instances: servers.count, clientCpus: spec.clientCpus ?? null },
+      about: spec.about,
+      servers: observed.map((server) => ({
+        ...server,
+        throttledShare: throttledShare(before.get(server.pod), throttling.get(server.pod)),
+      })),
+      thresholds,
+      seen: [...lost, ...changes(pods, after, servers)],
+    });
+    say(table(result));
+    const { namespace, configMap } = spec.result;
+    await kubernetes.patchConfigMap(namespace, configMap, "result.json", JSON.stringify(result));
+    measured = true;
+    return result;
+  } finally {
+    await workers?.end(measured);
+  }
+}
+
+function tokenOf({ token }: CoordinateOptions): string {
+  if (token) return token;
+  throw new UserError("The experiment has workers or a control endpoint, but this pod was given no token for them.");
 }

@@ -1,23 +1,60 @@
 import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { UserError } from "../../error.ts";
 import type { BenchmarkSpec } from "../spec.ts";
 import { coordinate } from "./coordinator.ts";
 import { keepTo } from "./cpus.ts";
+import { readInputs } from "./inputs.ts";
 import { Kubernetes, podAccess } from "./kubernetes.ts";
+import { work } from "./worker.ts";
+import { workerSeconds } from "./workerPods.ts";
 
-/** Entry of the bundle that runs in the benchmark Job: `node client.cjs SPEC INPUTS`. */
-async function main([specFile, inputsFolder]: readonly string[]): Promise<void> {
-  if (!specFile || !inputsFolder) throw new UserError("Usage: node client.cjs SPEC.json INPUTS-FOLDER");
-  const spec = readSpec(specFile);
+/** A worker waits this much longer than the coordinator may wait for servers and workers: it also fetches and starts. */
+const workerPatienceSeconds = 240;
+
+/**
+ * Entry of the bundle that runs in the benchmark's Jobs: `node client.cjs [worker] SPEC INPUTS`. `TOKEN_FILE` and `POD_IP` are
+ * set where there are workers or a control endpoint.
+ */
+async function main(args: readonly string[]): Promise<void> {
+  const isWorker = args[0] === "worker";
+  const [specFile, inputsFolder] = isWorker ? args.slice(1) : args;
+  if (!specFile || !inputsFolder) throw new UserError("Usage: node client.cjs [worker] SPEC.json INPUTS-FOLDER");
+  const spec = readJson<BenchmarkSpec>(specFile);
   if (spec.clientCpus) keepTo(spec.clientCpus);
   const interrupt = new AbortController();
   const stop = () => interrupt.abort();
   process.once("SIGTERM", stop).once("SIGINT", stop);
-  const say = (text: string) => process.stdout.write(`${text}\n`);
-  await coordinate(spec, inputsFolder, new Kubernetes(podAccess()), { say, signal: interrupt.signal });
+  const { POD_IP: host = "127.0.0.1", TOKEN_FILE: tokenFile } = process.env;
+  const common = {
+    host,
+    token: tokenFile === undefined ? undefined : readText(tokenFile).trim(),
+    say: (text: string) => void process.stdout.write(`${text}\n`),
+    signal: interrupt.signal,
+  };
+  if (!isWorker) {
+    await coordinate(spec, inputsFolder, new Kubernetes(podAccess()), { ...common, name: hostname() });
+    return;
+  }
+  if (!spec.workers || !common.token) throw new UserError("The experiment has no workers, or this pod no token.");
+  await work({
+    ...common,
+    token: common.token,
+    port: spec.workers.port,
+    inputs: readInputs(inputsFolder),
+    idleSeconds: spec.servers.readySeconds + workerSeconds + workerPatienceSeconds,
+  });
 }
 
-function readSpec(file: string): BenchmarkSpec {
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UserError(`Cannot read the token from ${file}: ${(error as Error).message}.`);
+  }
+}
+
+function readJson<T>(file: string): T {
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {

@@ -11,15 +11,25 @@ export interface Pod {
     readonly labels?: Readonly<Record<string, string>>;
     readonly deletionTimestamp?: string;
   };
-  readonly spec: { readonly nodeName?: string; readonly containers: readonly { readonly name: string }[] };
+  readonly spec: {
+    readonly nodeName?: string;
+    readonly containers: readonly {
+      readonly name: string;
+      readonly resources?: { readonly limits?: { readonly cpu?: string } };
+    }[];
+  };
   readonly status: {
     readonly phase?: string;
+    readonly reason?: string;
     readonly podIP?: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
     readonly containerStatuses?: readonly {
       readonly imageID: string;
       readonly restartCount: number;
-      readonly state?: { readonly waiting?: { readonly reason?: string } };
+      readonly state?: {
+        readonly waiting?: { readonly reason?: string };
+        readonly terminated?: { readonly reason?: string; readonly exitCode: number };
+      };
     }[];
   };
 }
@@ -70,9 +80,10 @@ export class Kubernetes {
     return JSON.parse(text).items;
   }
 
-  /** The beginning of a container's log. */
-  podLog(namespace: string, pod: string, container: string): Promise<string> {
-    const query = `container=${encodeURIComponent(container)}&limitBytes=65536`;
+  /** The beginning of a container's log, or of what it wrote in the last seconds. */
+  podLog(namespace: string, pod: string, container: string, lastSeconds?: number): Promise<string> {
+    const since = lastSeconds === undefined ? "" : `&sinceSeconds=${lastSeconds}`;
+    const query = `container=${encodeURIComponent(container)}&limitBytes=65536${since}`;
     const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log?${query}`;
     return this.#call("GET", path, `read the log of pod ${pod} in namespace ${namespace}`);
   }

@@ -44,6 +44,8 @@ export interface WaitOptions {
   readonly intervalMs?: number;
   /** Addresses of a name; DNS unless replaced. */
   readonly resolve?: (host: string) => Promise<string[]>;
+  /** How long worker pods may take. */
+  readonly workerSeconds?: number;
   /** Ends the waiting. */
   readonly signal?: AbortSignal;
 }
@@ -95,7 +97,7 @@ export async function observeServers(
   kubernetes: Kubernetes,
   set: ServerSet,
   pods: readonly Pod[],
-): Promise<Result["environment"]["servers"]> {
+): Promise<Omit<Result["environment"]["servers"][number], "throttledShare">[]> {
   return Promise.all(
     pods.map(async ({ metadata: { name }, spec, status }) => ({
       pod: name,
@@ -106,6 +108,38 @@ export async function observeServers(
       images: status.containerStatuses?.map(({ imageID }) => imageID) ?? [],
     })),
   );
+}
+
+/** What a container's log says of its CPU quota: the periods since its start, and those in which it was stopped. */
+export interface Throttling {
+  readonly periods: number;
+  readonly throttled: number;
+}
+
+/** The pinning wrapper writes a line each 5 s in a container with a quota. */
+const logSeconds = 12;
+
+/** By pod name, for those of the servers that have a CPU limit and say how it was applied. */
+export async function readThrottling(
+  kubernetes: Kubernetes,
+  { namespace }: ServerSet,
+  pods: readonly Pod[],
+): Promise<Map<string, Throttling>> {
+  const limited = pods.filter(({ spec }) => spec.containers[0]!.resources?.limits?.cpu !== undefined);
+  const found = await Promise.all(
+    limited.map(async ({ metadata: { name }, spec }) => {
+      const log = await kubernetes.podLog(namespace, name, spec.containers[0]!.name, logSeconds);
+      const last = [...log.matchAll(/^cpu\.stat nr_periods (\d+) nr_throttled (\d+)$/gm)].at(-1);
+      return last ? [[name, { periods: Number(last[1]), throttled: Number(last[2]) }] as const] : [];
+    }),
+  );
+  return new Map(found.flat());
+}
+
+/** Share of the periods between two looks in which it was throttled; null if one of them is missing or none has passed. */
+export function throttledShare(before: Throttling | undefined, after: Throttling | undefined): number | null {
+  if (!before || !after || after.periods <= before.periods) return null;
+  return (after.throttled - before.throttled) / (after.periods - before.periods);
 }
 
 /** Sentences on what has happened to the servers between two looks; none if they are the same and still Ready. */
