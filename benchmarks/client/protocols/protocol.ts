@@ -54,11 +54,29 @@ export interface Limits {
 export interface Connection {
   /** Sends a request; `done` is called exactly once, within the time limit, never before `send` has returned. */
   send(message: Message, done: (outcome: Outcome) => void): void;
-  /** Bytes of TCP payload so far, over all sockets this connection has had. */
-  bytes(): { readonly sent: number; readonly received: number };
+  /** Bytes so far, over all sockets this connection has had. */
+  bytes(): Transferred;
   /** Drops everything at once; requests under way fail. */
   close(): void;
 }
+
+export interface Transferred {
+  /** TCP payload: bodies, headers, framing; under TLS the encrypted bytes. */
+  readonly sent: number;
+  readonly received: number;
+  /** The messages alone: over gRPC with the five bytes before each. */
+  readonly bodySent: number;
+  readonly bodyReceived: number;
+}
+
+export const nothingTransferred: Transferred = { sent: 0, received: 0, bodySent: 0, bodyReceived: 0 };
+
+export const addTransferred = (a: Transferred, b: Transferred): Transferred => ({
+  sent: a.sent + b.sent,
+  received: a.received + b.received,
+  bodySent: a.bodySent + b.bodySent,
+  bodyReceived: a.bodyReceived + b.bodyReceived,
+});
 
 export type Outcome = Answer | Failure;
 
@@ -71,7 +89,10 @@ export interface Answer {
 export interface Failure {
   readonly at: number;
   readonly reply?: undefined;
-  /** `timeout`, `connection ECONNREFUSED`, `grpc UNAVAILABLE`, `http 503`, `reply too large`, `malformed reply`. */
+  /**
+   * `timeout`, `connection ECONNREFUSED` (or another code of the socket, of TLS, ERR_HTTP2, GOAWAY, or `lost`),
+   * `grpc UNAVAILABLE`, `http 503`, `stream reset CANCEL`, `reply too large`, `malformed reply`.
+   */
   readonly kind: string;
   /** What the server or the socket said. */
   readonly detail: string;

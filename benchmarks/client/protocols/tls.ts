@@ -50,7 +50,7 @@ function read(key: string, file: string | undefined): Buffer | undefined {
 
 /** The name in `host:port` or in the first of several hosts, if it is a name: an address is no SNI. */
 function nameOf(host: string | undefined): string | undefined {
-  const name = host?.split(",")[0]!.trim().replace(/:\d+$/, "");
+  const name = host?.replace(/(:\d+)?\s*(,.*)?$/, "").trim();
   return name && !net.isIP(name) ? name : undefined;
 }
 
@@ -116,7 +116,8 @@ const failure = (code: string, message: string): Error => Object.assign(new Erro
 const plainServer = "the server does not speak TLS on this port; leave `tls` away";
 const wantsCertificate =
   "the server wants a client certificate; give it with `tls.certFile` and `tls.keyFile`, signed by an authority the server trusts";
-const notTrusted = "the server's certificate is signed by nobody that is trusted here; give its authority with `tls.caFile`";
+const notTrusted =
+  "the server's certificate is signed by nobody that is trusted here; give its authority with `tls.caFile`";
 
 /** What an error code of a socket means for the user. */
 const meanings: Readonly<Record<string, string>> = {
@@ -125,7 +126,8 @@ const meanings: Readonly<Record<string, string>> = {
   EPIPE: "the server closed the connection",
   EHOSTUNREACH: "no route leads there",
   ENETUNREACH: "no route leads there",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "the server's certificate is self-signed; give it with `tls.caFile` if it is to be trusted",
+  DEPTH_ZERO_SELF_SIGNED_CERT:
+    "the server's certificate is self-signed; give it with `tls.caFile` if it is to be trusted",
   SELF_SIGNED_CERT_IN_CHAIN: notTrusted,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: notTrusted,
   UNABLE_TO_GET_ISSUER_CERT: notTrusted,
@@ -145,7 +147,8 @@ const meanings: Readonly<Record<string, string>> = {
   ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: "the server does not accept the client certificate in `tls.certFile`",
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: "the server does not accept the client certificate in `tls.certFile`",
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: "the server does not trust the authority of the client certificate in `tls.certFile`",
-  ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR: "the server does not trust the authority of the client certificate in `tls.certFile`",
+  ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR:
+    "the server does not trust the authority of the client certificate in `tls.certFile`",
   ERR_SSL_TLSV1_UNRECOGNIZED_NAME: "the server does not know the name it was asked for; set `tls.serverName`",
   ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: "the server speaks TLS, but not the protocol that was asked for in it",
 };
@@ -160,7 +163,3 @@ export function explain(error: Error, address: Address): Error {
 
 const wrongName = (reason: string): string =>
   `the server's certificate is for another name: ${reason.replace(/\.$/, "")}; set \`tls.serverName\` to a name it has`;
-
-/** Whether an error is about TLS rather than about the connection below it. */
-export const isTlsCode = (code: string | undefined): boolean =>
-  code !== undefined && /^(ERR_SSL_|ERR_TLS_|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/.test(code);

@@ -2,15 +2,18 @@ import protobuf from "protobufjs";
 
 /**
  * The part of the Open Inference Protocol V2 that inference needs, in our own words with the public names and field
- * numbers. Unknown fields of a reply are skipped.
+ * numbers. Unknown fields of a reply are skipped, and so are those that we do not read.
  */
 const text = `
 syntax = "proto3";
 package inference;
 
 message InferTensorContents {
+  repeated int32 int_contents = 2;
+  repeated int64 int64_contents = 3;
   repeated float fp32_contents = 6;
   repeated double fp64_contents = 7;
+  repeated bytes bytes_contents = 8;
 }
 
 message ModelInferRequest {
@@ -23,8 +26,6 @@ message ModelInferRequest {
     string name = 1;
   }
   string model_name = 1;
-  string model_version = 2;
-  string id = 3;
   repeated InferInputTensor inputs = 5;
   repeated InferRequestedOutputTensor outputs = 6;
   repeated bytes raw_input_contents = 7;
@@ -34,12 +35,8 @@ message ModelInferResponse {
   message InferOutputTensor {
     string name = 1;
     string datatype = 2;
-    repeated int64 shape = 3;
     InferTensorContents contents = 5;
   }
-  string model_name = 1;
-  string model_version = 2;
-  string id = 3;
   repeated InferOutputTensor outputs = 5;
   repeated bytes raw_output_contents = 6;
 }
@@ -54,12 +51,19 @@ export interface ModelInferRequest {
   raw_input_contents: Uint8Array[];
 }
 
+/** Numbers of 64 bits come as objects where protobufjs finds the package for them. */
+export type Integer = number | { toNumber(): number };
+
+export interface InferTensorContents {
+  int_contents: number[];
+  int64_contents: Integer[];
+  fp32_contents: number[];
+  fp64_contents: number[];
+  bytes_contents: Uint8Array[];
+}
+
 export interface ModelInferResponse {
-  outputs: {
-    name: string;
-    datatype: string;
-    contents?: { fp32_contents: number[]; fp64_contents: number[] } | null;
-  }[];
+  outputs: { name: string; datatype: string; contents?: InferTensorContents | null }[];
   raw_output_contents: Uint8Array[];
 }
 
