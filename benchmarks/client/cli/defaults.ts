@@ -1,4 +1,6 @@
-import type { ProtocolName, Thresholds } from "../../spec.ts";
+import type { Thresholds } from "../../spec.ts";
+
+export { defaultConnections } from "../pacer.ts";
 
 /** The limits of the verdict where none are given. */
 export const defaultThresholds: Thresholds = {
@@ -14,9 +16,6 @@ export const defaultThresholds: Thresholds = {
 
 export const defaultWarmupSeconds = 2;
 export const defaultDurationSeconds = 10;
-
-/** Over HTTP/2 a connection carries many requests at once, over HTTP/1.1 one. */
-export const defaultConnections = (protocol: ProtocolName): number => (protocol.endsWith("-grpc") ? 8 : 64);
 
 /** What the guide's own commands leave out is what its examples name. */
 export const guideDefaults = {

@@ -1,18 +1,20 @@
-import type { Load, Target } from "../../spec.ts";
+import type { ClosedLoop, Target } from "../../spec.ts";
 import type { Input } from "../inputs.ts";
 import { loadInWords } from "../output/load.ts";
+import type { CompleteLoad } from "../pacer.ts";
+import type { Mlperf } from "../pacers/mlperf.ts";
 import { type Address, authority } from "../protocols/protocol.ts";
 
 export interface Planned {
   readonly target: Target;
-  readonly load: Load;
+  readonly load: CompleteLoad;
   readonly inputs: readonly Input[];
   readonly addresses: readonly Address[];
   readonly threads: number;
   /** Bytes of the message of each input, sent in batches of that input alone. */
   readonly messageBytes: readonly number[];
-  /** When requests are due, in milliseconds from the start of the measured interval; absent in a closed loop. */
-  readonly due?: Iterable<number>;
+  /** When requests are due, in milliseconds from the start of the measured interval; read for an open loop and MLPerf's Server. */
+  readonly due: Iterable<number>;
 }
 
 const shown = 5; // arrivals and inputs
@@ -50,12 +52,13 @@ const range = (values: readonly number[]): string => {
   return least === most ? `${least}` : `${least} to ${most}`;
 };
 
-function scheduleRows(load: Load, due: Iterable<number> | undefined): [string, string][] {
-  if (!due) {
-    if (load.mode !== "closed") return [["requests", "as MLPerf's minimum time and number of queries need"]];
-    if (load.repeats === undefined) return [["requests", `as many as ${load.clients} at a time are answered`]];
-    const warmup = load.clients * (load.warmupRepeats ?? 0);
-    return [["requests", `${load.clients * load.repeats}${warmup ? `, after ${warmup} of the warm-up` : ""}`]];
+function scheduleRows(load: CompleteLoad, due: Iterable<number>): [string, string][] {
+  if (load.mode === "closed") return [["requests", closedRequests(load)]];
+  if (load.mode === "mlperf" && load.scenario !== "Server") {
+    const { minQueries, samplesPerQuery, minDurationSeconds } = load;
+    return [
+      ["queries", `at least ${minQueries} of ${samplesPerQuery} samples, and for at least ${minDurationSeconds} s`],
+    ];
   }
   let count = 0;
   let last = 0;
@@ -65,11 +68,16 @@ function scheduleRows(load: Load, due: Iterable<number> | undefined): [string, s
     count++;
     last = at;
   }
-  const seconds =
-    load.mode === "open" ? load.stages.reduce((sum, stage) => sum + stage.durationSeconds, 0) : last / 1000;
+  const stages = load.mode === "open" ? load.stages.reduce((sum, stage) => sum + stage.durationSeconds, 0) : 0;
+  const seconds = stages || Math.max(last / 1000, (load as Mlperf).minDurationSeconds);
   return [
     ["arrivals", `${first.join(", ")}${count > shown ? ", ..." : ""} ms from the start of the measured interval`],
     ["requests", `${count}, besides the warm-up`],
     ["length", `${Number((load.warmupSeconds + seconds).toFixed(3))} s, warm-up included, and the last replies`],
   ];
+}
+
+function closedRequests({ clients, repeats, warmupRepeats = 0 }: ClosedLoop): string {
+  if (repeats === undefined) return `as many as are answered, ${clients} at a time`;
+  return `${clients * repeats}${warmupRepeats ? `, after ${clients * warmupRepeats} of the warm-up` : ""}`;
 }

@@ -164,12 +164,18 @@ function mlperf(flags: LoadFlags, common: Common): MlperfScenario {
     );
   if (scenario === "Server" && targetQps === undefined)
     throw new UserError(`${of} sends queries at a rate: give --target-qps, in queries per second.`);
+  if (scenario === "Server" && latencyBound === undefined)
+    throw new UserError(`${of} asks how many queries are answered in time: give --latency-bound, in milliseconds.`);
   for (const key of ["targetQps", "latencyBound"] as const)
     if (scenario !== "Server" && flags[key] !== undefined)
       throw new UserError(`${written(flags, key)} belongs to --scenario Server, not to ${of}. Leave it out.`);
-  if ((scenario === "SingleStream" || scenario === "Server") && (samplesPerQuery ?? 1) !== 1)
+  if (
+    (scenario === "SingleStream" || scenario === "Server") &&
+    samplesPerQuery !== undefined &&
+    samplesPerQuery !== (flags.batch ?? 1)
+  )
     throw new UserError(
-      `${written(flags, "samplesPerQuery")}: a query of ${of} has one sample. Leave it out, or use MultiStream or Offline.`,
+      `${written(flags, "samplesPerQuery")}: a query of ${of} is one request. Leave it out, or use MultiStream or Offline.`,
     );
   if (scenario === "Offline" && (minQueries ?? 1) !== 1)
     throw new UserError(

@@ -14,6 +14,7 @@ import { merge } from "../merge.ts";
 import { debugHeader, debugLines } from "../output/debug.ts";
 import { invalidLines, printed } from "../output/format.ts";
 import { GuideOutput } from "../output/guide.ts";
+import { completeLoad, dueTimes } from "../pacer.ts";
 import { protocols } from "../protocols/index.ts";
 import { Rates } from "../rates.ts";
 import type { Sample, Tick } from "../recorder.ts";
@@ -45,8 +46,9 @@ export async function runByHand(flags: Flags, out: NodeJS.WriteStream, err: Node
   const experiment: Experiment = { name: "client", target, load, inputs, addresses };
   if (flags.dryRun) {
     const protocol = protocols[target.protocol](target, undefined);
-    const messageBytes = inputs.map((input) => protocol.encode(Array(load.batch ?? 1).fill(input)).body.length);
-    out.write(dryRun({ ...experiment, threads, messageBytes, due: dueTimes(load) }));
+    const complete = completeLoad(load, target.protocol);
+    const messageBytes = inputs.map((input) => protocol.encode(Array(complete.batch).fill(input)).body.length);
+    out.write(dryRun({ ...experiment, load: complete, threads, messageBytes, due: dueTimes(complete) }));
     return 0;
   }
 

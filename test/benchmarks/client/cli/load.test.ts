@@ -104,10 +104,14 @@ describe("flags that contradict each other are one sentence", () => {
       /^--duration 5 has no meaning with --scenario Offline.*--min-duration and --min-queries\.$/,
     ],
     ["--scenario Server", /^--scenario Server sends queries at a rate: give --target-qps/],
+    [
+      "--scenario Server --target-qps 5",
+      /^--scenario Server asks how many queries are answered in time: give --latency-bound/,
+    ],
     ["--scenario Offline --target-qps 5", /^--target-qps 5 belongs to --scenario Server, not to --scenario Offline/],
     [
       "--scenario SingleStream --samples-per-query 2",
-      /^--samples-per-query 2: a query of --scenario SingleStream has one sample/,
+      /^--samples-per-query 2: a query of --scenario SingleStream is one request/,
     ],
     ["--scenario Offline --min-queries 2", /^--min-queries 2: --scenario Offline has a single query/],
     [
