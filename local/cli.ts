@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
-import { Command } from "commander";
+import { Argument, Command } from "commander";
 import { UserError } from "../error.ts";
 import { checkout } from "./paths.ts";
 
@@ -116,14 +116,31 @@ program
     }
   });
 
+/** The benches, by the file each of them is; they are run, not imported. */
+const benches = {
+  client: "client/client.ts",
+  truth: "client/truth.ts",
+  slip: "client/slip.ts",
+  memory: "client/memory.ts",
+  path: "path.ts",
+  repeat: "repeat.ts",
+};
+
 program
   .command("bench")
   .description("measurements of this project itself")
-  .argument("[name]", "path: the whole path against raw OpenVINO; repeat: 20 runs of the unchanged stack", "path")
+  .addArgument(
+    new Argument(
+      "[name]",
+      "client: the load client against its peers; truth, slip, memory: whether it can be believed; path: the whole path against raw OpenVINO; repeat: 20 runs of the unchanged stack",
+    )
+      .choices(Object.keys(benches))
+      .default("path"),
+  )
   .allowUnknownOption()
   .argument("[args...]")
-  .action(async (name: string, args: string[]) =>
-    end(attach(process.execPath, [join(checkout, "test", "perf", `${name}.ts`), ...args])),
+  .action(async (name: keyof typeof benches, args: string[]) =>
+    end(attach(process.execPath, [join(checkout, "test", "perf", benches[name]), ...args])),
   );
 
 program
