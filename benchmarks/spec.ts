@@ -176,7 +176,7 @@ export interface InputManifest {
     readonly file: string;
     readonly sha256: string;
     readonly datatype: "FP32" | "BYTES";
-    /** Without the batch dimension; [] for BYTES. */
+    /** Without the batch dimension; for BYTES [], or [1] where the server wants a dimension for the one element (Triton). */
     readonly shape: readonly number[];
     /** Classes that count as a right answer (top-1): their indexes, or their names where the server answers with names. */
     readonly labels: readonly (number | string)[];

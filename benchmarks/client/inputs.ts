@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { UserError } from "../../error.ts";
 import type { InputManifest } from "../spec.ts";
 
-/** One tensor to send, and what a right answer to it is. */
+/** One thing to send, and what a right answer to it is. */
 export interface Input {
   readonly name: string;
   /** Open Inference Protocol name of the element type. */
   readonly datatype: "FP32" | "BYTES";
-  /** Without the batch dimension; [] for BYTES. */
+  /** Without the batch dimension; for BYTES [], or [1] where the server wants a dimension for the one element. */
   readonly shape: readonly number[];
   /** Little-endian elements, row by row; for BYTES the file as it is, without the length that V2 puts before it. */
   readonly data: Buffer;
@@ -18,7 +18,8 @@ export interface Input {
 }
 
 /**
- * Reads a folder of inputs: `manifest.json` and the tensor files it names.
+ * Reads a folder of inputs: `manifest.json` and the files it names. A batch is made of any of them, so all have the same
+ * datatype and shape.
  *
  * @throws UserError if anything is missing or is not what the manifest says
  */
@@ -33,15 +34,12 @@ export function readInputs(folder: string): Input[] {
       throw new UserError(
         `${path} has SHA-256 ${digest}, but the manifest says ${entry.sha256}. Fetch the inputs again.`,
       );
-    const bytes = entry.shape.reduce((product, size) => product * size, 4);
-    if (data.length !== bytes)
-      throw new UserError(
-        `${path} has ${data.length} bytes, but ${entry.datatype} of shape [${entry.shape}] takes ${bytes}.`,
-      );
+    const fault = dataFault(entry, data);
+    if (fault) throw new UserError(`${path} ${fault}`);
     return {
       name: entry.name,
       datatype: entry.datatype,
-      shape: [1, ...entry.shape],
+      shape: entry.shape,
       data,
       labels: new Set(entry.labels),
     };
@@ -61,17 +59,37 @@ function parseManifest(file: string, text: Buffer): InputManifest {
     const fault = entryFault(entry);
     if (fault) throw new UserError(`${file}: inputs[${i}]${entry?.name ? ` (${entry.name})` : ""}: ${fault}`);
   }
+  const [first, ...others] = manifest.inputs;
+  const other = others.find(({ datatype, shape }) => datatype !== first!.datatype || `${shape}` !== `${first!.shape}`);
+  if (other)
+    throw new UserError(
+      `${file}: ${other.name} is ${other.datatype} of shape [${other.shape}], but ${first!.name} is ${first!.datatype} of shape [${first!.shape}]. All inputs must be of one kind.`,
+    );
   return manifest;
 }
 
-function entryFault(entry: InputManifest["inputs"][number]): string | undefined {
+function dataFault({ datatype, shape }: Entry, data: Buffer): string | undefined {
+  if (datatype === "BYTES") return data.length === 0 ? "is empty." : undefined;
+  const bytes = shape.reduce((product, size) => product * size, 4);
+  return data.length === bytes
+    ? undefined
+    : `has ${data.length} bytes, but ${datatype} of shape [${shape}] takes ${bytes}.`;
+}
+
+type Entry = InputManifest["inputs"][number];
+
+function entryFault(entry: Entry): string | undefined {
   const isSize = (value: unknown) => Number.isInteger(value) && (value as number) >= 0;
   if (typeof entry?.name !== "string") return `"name" must be a string`;
   if (typeof entry.file !== "string") return `"file" must be a string`;
-  if (entry.datatype !== "FP32") return `"datatype" must be FP32, not ${JSON.stringify(entry.datatype)}`;
+  if (entry.datatype !== "FP32" && entry.datatype !== "BYTES")
+    return `"datatype" must be FP32 or BYTES, not ${JSON.stringify(entry.datatype)}`;
   if (!Array.isArray(entry.shape) || !entry.shape.every(isSize)) return `"shape" must be a list of sizes`;
-  if (!Array.isArray(entry.labels) || entry.labels.length === 0 || !entry.labels.every(isSize))
-    return `"labels" must be a list of class indexes with at least one entry`;
+  if (entry.datatype === "BYTES" && entry.shape.some((size) => size !== 1))
+    return `"shape" must be [] or [1] for BYTES, not [${entry.shape}]: a file is one element`;
+  const isLabel = (label: unknown) => isSize(label) || (typeof label === "string" && label !== "");
+  if (!Array.isArray(entry.labels) || entry.labels.length === 0 || !entry.labels.every(isLabel))
+    return `"labels" must be a list of class indexes or names with at least one entry`;
   return undefined;
 }
 

@@ -91,7 +91,8 @@ class HttpConnection implements Connection {
     this.#tls = tls;
     this.calls = new Deadlines((call) => call.late());
     this.#client = new Client(`${tls ? "https" : "http"}://${authority(address)}`, {
-      pipelining: 1,
+      // With 1 undici waits for a turn of the event loop before each request; it never sends a POST behind one under way.
+      pipelining: 2,
       // The requests' own time limit is the only one.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -100,7 +101,8 @@ class HttpConnection implements Connection {
       connect: (_options, callback) => {
         const spare = this.#spare;
         this.#spare = undefined;
-        if (spare && !spare.socket.destroyed) callback(null, spare.socket);
+        if (spare && !spare.socket.destroyed)
+          process.nextTick(callback, null, spare.socket); // not at once: undici is still preparing
         else
           this.#dial().then(
             ({ socket }) => callback(null, socket),
