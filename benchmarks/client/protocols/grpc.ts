@@ -128,7 +128,7 @@ class GrpcConnection implements Connection {
       this.#counted.delete(count);
       this.#open.delete(drop);
     });
-    session = await Http2Session.open(link, this.#address, this.#headers, this.#limits.timeoutMs);
+    session = await Http2Session.open(link, this.#headers, this.#limits.timeoutMs);
     this.#session = session;
     return session;
   }

@@ -123,7 +123,7 @@ class HttpConnection implements Connection {
       this.#links.delete(link);
       this.#before = addTransferred(this.#before, counted(link));
     });
-    await ready(link, this.address, "http/1.1", this.limits.timeoutMs);
+    await ready(link, "http/1.1", this.limits.timeoutMs);
     link.socket.on("error", () => {}); // undici hears of it too
     link.raw.on("error", () => {});
     return link;
@@ -233,12 +233,11 @@ class Call implements Dispatcher.DispatchHandler, Due {
 
   onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
     const { code } = error as NodeJS.ErrnoException;
-    const { address } = this.#connection;
-    if (code?.startsWith("HPE_")) this.fail("malformed reply", `${authority(address)}: ${notHttp(error)}`);
+    if (code?.startsWith("HPE_")) this.fail("malformed reply", notHttp(error));
     else if (code === "UND_ERR_SOCKET" || code === "UND_ERR_DESTROYED") {
       const cause = (error.cause as Error | undefined) ?? new Error("the server closed the connection");
-      this.fail(connectionKind(cause), explain(cause, address).message);
-    } else this.fail(connectionKind(error), explain(error, address).message);
+      this.fail(connectionKind(cause), explain(cause).message);
+    } else this.fail(connectionKind(error), explain(error).message);
   }
 }
 

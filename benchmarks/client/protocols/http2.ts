@@ -1,5 +1,4 @@
 import { encodeRequestHeaders, HeaderDecoder, type HeaderList, type RequestBlocks } from "./hpack.ts";
-import type { Address } from "./protocol.ts";
 import { explain, type Link, ready } from "./tls.ts";
 
 /**
@@ -15,7 +14,6 @@ export class Http2Session {
   bodyReceived = 0;
 
   readonly #link: Link;
-  readonly #address: Address;
   readonly #headers: HeaderList;
   readonly #decoder = new HeaderDecoder();
   readonly #streams = new Map<number, Stream>();
@@ -39,9 +37,8 @@ export class Http2Session {
   #unacknowledged = 0;
   #fragments: Fragments | undefined;
 
-  private constructor(link: Link, address: Address, headers: HeaderList) {
+  private constructor(link: Link, headers: HeaderList) {
     this.#link = link;
-    this.#address = address;
     this.#headers = headers;
     this.#block = Buffer.alloc(0);
   }
@@ -51,10 +48,10 @@ export class Http2Session {
    *
    * @throws Error with one sentence, after at most `timeoutMs`
    */
-  static async open(link: Link, address: Address, headers: HeaderList, timeoutMs: number): Promise<Http2Session> {
+  static async open(link: Link, headers: HeaderList, timeoutMs: number): Promise<Http2Session> {
     const late = performance.now() + timeoutMs;
-    await ready(link, address, "h2", timeoutMs);
-    const session = new Http2Session(link, address, headers);
+    await ready(link, "h2", timeoutMs);
+    const session = new Http2Session(link, headers);
     const { socket, raw } = link;
     const gone = (error?: Error) => session.#fail(error);
     socket.on("error", gone);
@@ -361,7 +358,7 @@ export class Http2Session {
     const last = payload.readUInt32BE(0) & 0x7fff_ffff;
     const text = payload.toString("latin1", 8, 308).replace(/[^ -~]+/g, " ");
     const said = `the server is closing the connection (GOAWAY ${codeName(payload.readUInt32BE(4))}${text && `: ${text}`})`;
-    const error = explain(Object.assign(new Error(said), { code: "GOAWAY" }), this.#address);
+    const error = explain(Object.assign(new Error(said), { code: "GOAWAY" }));
     const refused = this.#waiting.filter(({ id }) => id === 0);
     for (const [id, stream] of this.#streams) if (id > last) refused.push(stream);
     this.#waiting = this.#waiting.filter(({ id }) => id !== 0 && id <= last);
@@ -387,7 +384,7 @@ export class Http2Session {
     const lost = new Set([...this.#streams.values(), ...this.#waiting]);
     this.#streams.clear();
     this.#waiting = [];
-    const cause = explain(error ?? new Error("the server closed the connection"), this.#address);
+    const cause = explain(error ?? new Error("the server closed the connection"));
     for (const stream of lost) if (!stream.ended) stream.onLost(cause);
     this.#settled?.reject(cause);
   }

@@ -3,7 +3,7 @@ import net from "node:net";
 import tls from "node:tls";
 import { UserError } from "../../../error.ts";
 import type { Target } from "../../spec.ts";
-import { type Address, authority, type Tls } from "./protocol.ts";
+import type { Address, Tls } from "./protocol.ts";
 
 /**
  * Reads the PEM files of a target.
@@ -84,14 +84,14 @@ export function dial(address: Address, alpn: Alpn, security: Tls | undefined): L
  * Resolves when bytes can be sent; destroys the socket and rejects with one sentence (`explain`) when that fails or takes
  * longer than `timeoutMs`.
  */
-export function ready({ socket, raw }: Link, address: Address, alpn: Alpn, timeoutMs: number): Promise<void> {
+export function ready({ socket, raw }: Link, alpn: Alpn, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const secure = socket instanceof tls.TLSSocket;
     const fail = (error: Error) => {
       clearTimeout(late);
       socket.destroy();
       raw.destroy();
-      reject(explain(error, address));
+      reject(explain(error));
     };
     const late = setTimeout(
       () => fail(failure("ETIMEDOUT", `no ${secure ? "TLS handshake" : "connection"} within ${timeoutMs} ms`)),
@@ -153,12 +153,12 @@ const meanings: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: "the server speaks TLS, but not the protocol that was asked for in it",
 };
 
-/** The same error with a message in the user's terms: what went wrong at which server. The code stays. */
-export function explain(error: Error, address: Address): Error {
+/** The same error with a message in the user's terms, without the server's address. The code stays. */
+export function explain(error: Error): Error {
   const { code, reason } = error as NodeJS.ErrnoException & { reason?: string };
   const said = code === "ERR_TLS_CERT_ALTNAME_INVALID" ? wrongName(reason ?? error.message) : meanings[code ?? ""];
   const text = said ? `${said} (${code})` : error.message || "the connection was lost";
-  return Object.assign(new Error(`${authority(address)}: ${text}`), { code });
+  return Object.assign(new Error(text), { code });
 }
 
 const wrongName = (reason: string): string =>

@@ -14,12 +14,17 @@ export function rawTensor(batch: readonly Input[]): Buffer {
   );
 }
 
-/** The answers in an output of this datatype: from scores the best class, otherwise the classes themselves. */
+/**
+ * The answers in an output of this datatype: from scores the best class, otherwise the classes themselves. One floating
+ * number for each input is its class too: one score alone would say nothing.
+ */
 export function answersIn(datatype: string, values: ArrayLike<unknown>, count: number): (number | string)[] {
   switch (datatype) {
     case "FP32":
     case "FP64":
-      return largest(values as ArrayLike<number>, count);
+      return values.length === count
+        ? indexes(values as ArrayLike<number>, count)
+        : largest(values as ArrayLike<number>, count);
     case "INT32":
     case "INT64":
       return indexes(values as ArrayLike<number | bigint>, count);
