@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { cpus, hostname, release } from "node:os";
-import type { Result } from "../result.ts";
+import { cpus, release } from "node:os";
+import { type Result, schemaVersion } from "../result.ts";
 import type { Thresholds } from "../spec.ts";
 import { ownCpus } from "./cpus.ts";
-import type { Measurement } from "./engine.ts";
+import type { Measurement } from "./merge.ts";
+import { nodeName } from "./node.ts";
 import { type Facts, judge } from "./verdict.ts";
 
 /** What only the caller of a measurement knows. */
@@ -20,22 +21,23 @@ export interface Circumstances {
 
 /** Puts a measurement, what it ran on, and the verdict on it together. */
 export function assemble(measurement: Measurement, { thresholds, seen, servers, ...chosen }: Circumstances): Result {
-  const { clientCpuSeconds, ...measured } = measurement;
+  const { clients, faults, ...measured } = measurement;
   const facts: Facts = {
-    schemaVersion: 1,
+    schemaVersion,
     ...measured,
     ...chosen,
     environment: {
       kernel: release(),
       cpuModel: cpus()[0]?.model ?? "unknown",
-      node: process.env.NODE_NAME || hostname(),
+      node: nodeName(),
       clientCpus: ownCpus(),
-      clientCpuSeconds,
+      clientCpuSeconds: clients.reduce((seconds, client) => seconds + client.cpuSeconds, 0),
+      clients,
       versions: { node: process.versions.node, client: clientHash() },
       servers,
     },
   };
-  return { ...facts, verdict: judge(facts, thresholds, seen) };
+  return { ...facts, verdict: judge(facts, thresholds, [...faults, ...seen]) };
 }
 
 /** The bundle is one file that knows its own name; from source there is no one hash. */

@@ -1,237 +1,316 @@
-import { UserError } from "../../error.ts";
-import type { Result } from "../result.ts";
-import type { ClosedLoop, Target } from "../spec.ts";
-import { spread } from "./addresses.ts";
+import type { Load, Target } from "../spec.ts";
+import { Batches } from "./batches.ts";
+import { type Business, watchBusiness } from "./busy.ts";
+import { ownCpus } from "./cpus.ts";
 import { drawOrder, type Input } from "./inputs.ts";
-import { closedLoop } from "./pacer.ts";
+import { faultOf, Lanes } from "./lanes.ts";
+import { nodeName } from "./node.ts";
+import {
+  type CompleteLoad,
+  completeLoad,
+  type Host,
+  type Pacer,
+  pacerFor,
+  planOf,
+  type Share,
+  wholeLoad,
+} from "./pacer.ts";
+import type { Change } from "./pacers/schedule.ts";
+import type { Part, RateControl } from "./part.ts";
 import { protocols } from "./protocols/index.ts";
-import { type Address, authority, type Connection, type Message, type Protocol } from "./protocols/protocol.ts";
-import { type Ended, Recorder, type Tick } from "./recorder.ts";
+import { type Address, authority, type Outcome } from "./protocols/protocol.ts";
+import { readTls } from "./protocols/tls.ts";
+import { Recorder, type Sample, type Tick } from "./recorder.ts";
+import { SampleBlocks } from "./sampleBlocks.ts";
 
 export interface Experiment {
+  /** Pod or thread; names it in the result. */
+  readonly name: string;
   readonly target: Target;
-  readonly load: ClosedLoop;
+  readonly load: Load;
   readonly inputs: readonly Input[];
   /** The servers; at least one. */
   readonly addresses: readonly Address[];
+  /** Which part of the load falls to this one. Default: all of it. */
+  readonly share?: Share;
+  /** When the warm-up starts, milliseconds since the epoch by this host's clock (`clock.ts`). Default: as soon as it can. */
+  readonly startAt?: number;
 }
 
 export interface Hooks {
   /** Called each second, warm-up included. */
   readonly onTick?: (tick: Tick) => void;
+  /** Called with every request that has ended, warm-up included, some hundreds at a time; the last ones before the run resolves. */
+  readonly onSamples?: (samples: readonly Sample[]) => void;
+  /** Called when everything is connected and tried; says when the warm-up starts, in the place of `startAt`. */
+  readonly onReady?: () => Promise<number | undefined>;
   /** Ends the run early, with what was measured so far. */
   readonly signal?: AbortSignal;
+  /** Changes of the rate while it runs; only an open loop heeds them. */
+  readonly rate?: RateControl;
 }
 
-/** What one run measured: a result without its verdict and without what only the caller knows. */
-export type Measurement = Omit<Result, "schemaVersion" | "key" | "verdict" | "environment" | "plan" | "about"> & {
-  readonly clientCpuSeconds: number;
-};
-
-export const defaultTimeoutSeconds = 10;
 const maxReplyBytes = 64 << 20;
-/** A lane whose connection failed waits this long, so that a dead server is not asked thousands of times a second. */
+/** A client of a closed loop whose connection failed waits this long, so that a dead server is not asked thousands of times a second. */
 const reconnectPauseMs = 100;
 /** After an interruption, replies under way may still arrive for this long. */
 const interruptedGraceMs = 1000;
 
-interface Lane {
-  /** Connections of this lane, taken in turn, each with the index of its server's address. */
-  readonly connections: readonly { readonly connection: Connection; readonly server: number }[];
-  next: number;
-}
-
 /**
- * Runs one experiment: connects, tries every server once, warms up, measures, and waits for the last replies. Ends at the
- * latest one time-out after the measured interval, whatever the servers do.
+ * Runs one part of an experiment on this event loop: connects, tries every server once, warms up, measures, and waits for
+ * the last replies. Ends, whatever the servers do, at the latest two time-outs after the measured interval: one in which
+ * what was due may still be sent, and one for its replies.
  *
  * @throws UserError if a server cannot be reached or does not answer the first request: there is nothing to measure
  */
-export async function measure(experiment: Experiment, hooks: Hooks = {}): Promise<Measurement> {
-  const { target, load, inputs, addresses } = experiment;
-  const protocol = protocols[target.protocol](target);
-  const messages = inputs.map((input) => protocol.encode(input));
-  const timeoutMs = (load.timeoutSeconds ?? defaultTimeoutSeconds) * 1000;
-  const pacer = closedLoop(load);
-  const lanes = await connectLanes(protocol, experiment, pacer.lanes, timeoutMs);
-  const connections = lanes.flatMap((lane) => lane.connections.map(({ connection }) => connection));
+export async function runPart(experiment: Experiment, hooks: Hooks = {}): Promise<Part> {
+  const { target, addresses, share = wholeLoad } = experiment;
+  const load = completeLoad(experiment.load, target.protocol);
+  const timeoutMs = load.timeoutSeconds * 1000;
+  const pacer = pacerFor(load, share, target.protocol);
+  const protocol = protocols[target.protocol](target, readTls(target));
+  const batches = new Batches(protocol, experiment.inputs, load.batch, load.seed);
+  const lanes = await Lanes.connect(protocol, target, addresses, pacer, { timeoutMs, maxReplyBytes });
   try {
-    await tryServers(protocol, experiment, lanes, messages[0]!);
-    const draw = drawOrder(inputs.length, load.seed);
-    const begin = performance.now();
-    const from = begin + load.warmupSeconds * 1000;
-    const until = from + load.durationSeconds * 1000;
-    const recorder = new Recorder(from, until, addresses.length);
-    const bytesBefore = totalBytes(connections);
-    let requests = 0;
-    let inFlight = 0;
-    let measuredInFlight = 0;
-    let drained = () => {};
+    await lanes.tryServers(target, addresses, batches);
+    const startAt = (await hooks.onReady?.()) ?? experiment.startAt;
+    const run = new Run(experiment, load, share, pacer, lanes, batches, hooks);
+    return await run.run(startAt === undefined ? performance.now() : startAt - performance.timeOrigin);
+  } finally {
+    lanes.close();
+  }
+}
 
-    const send = (laneIndex: number, dueAt: number) => {
-      const lane = lanes[laneIndex]!;
-      const { connection, server } = lane.connections[lane.next]!;
-      lane.next = (lane.next + 1) % lane.connections.length;
-      const input = draw();
-      const measured = dueAt >= from;
-      requests++;
-      inFlight++;
-      if (measured) measuredInFlight++;
-      const sentAt = performance.now();
-      connection.send(messages[input]!, (outcome) => {
-        inFlight--;
-        if (measured) measuredInFlight--;
-        const { at } = outcome;
-        if (outcome.reply === undefined && outcome.kind.startsWith("connection "))
-          setTimeout(() => pacer.ended(laneIndex, performance.now()), reconnectPauseMs);
-        else pacer.ended(laneIndex, at); // sends the next request first: checking must not keep the server waiting
-        const ended: Ended = outcome.reply
-          ? { dueAt, sentAt, at, server, ...check(protocol, outcome.reply, inputs[input]!) }
-          : { dueAt, sentAt, at, server, failure: outcome };
-        recorder.record(ended);
-        if (inFlight === 0) drained();
-      });
-    };
+/** One request under way. Kept and used again, so that a request makes no garbage. */
+class Call {
+  lane = 0;
+  message = 0;
+  server = 0;
+  dueAt = 0;
+  sentAt = 0;
+  readonly done: (outcome: Outcome) => void;
+  constructor(run: Run) {
+    this.done = (outcome) => run.ended(this, outcome);
+  }
+}
 
-    pacer.start(send, until);
-    const ticking = setInterval(() => hooks.onTick?.(recorder.tick(performance.now())), 1000);
-    const interrupted = once(hooks.signal);
-    const reached = async (time: number) => {
-      const waiting = delay(time - performance.now());
-      await Promise.race([waiting.done, interrupted.done]);
-      waiting.cancel();
-      return process.cpuUsage();
-    };
-    const cpuFrom = await reached(from);
-    const cpuUntil = await reached(until);
-    const endedAt = hooks.signal?.aborted ? Math.min(performance.now(), until) : until;
-    pacer.stop();
+class Run implements Host {
+  readonly #experiment: Experiment;
+  readonly #load: CompleteLoad;
+  readonly #share: Share;
+  readonly #pacer: Pacer;
+  readonly #lanes: Lanes;
+  readonly #batches: Batches;
+  readonly #hooks: Hooks;
+  readonly #recorder: Recorder;
+  readonly #samples: SampleBlocks | undefined;
+  readonly #draw: (lane: number) => number;
+  /** An open loop goes on at its rate when a connection fails; a closed one would turn as fast as it can. */
+  readonly #pausesAfterFailure: boolean;
+  readonly #calls: Call[] = [];
+  #requests = 0;
+  #inFlight = 0;
+  #measuredInFlight = 0;
+  #drained: () => void = () => {};
+  #finish!: (until: number) => void;
+  #business: { stop(): Business } | undefined;
+  #businessTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    experiment: Experiment,
+    load: CompleteLoad,
+    share: Share,
+    pacer: Pacer,
+    lanes: Lanes,
+    batches: Batches,
+    hooks: Hooks,
+  ) {
+    this.#experiment = experiment;
+    this.#load = load;
+    this.#share = share;
+    this.#pacer = pacer;
+    this.#lanes = lanes;
+    this.#batches = batches;
+    this.#hooks = hooks;
+    this.#recorder = new Recorder(pacer.lengthMs, experiment.addresses.length, load.batch);
+    this.#draw = drawFor(load, share, pacer.lanes, batches.messages.length);
+    this.#pausesAfterFailure = planOf(load) === undefined;
+    this.#samples = hooks.onSamples && new SampleBlocks(hooks.onSamples, experiment.addresses.map(authority), batches);
+  }
+
+  async run(startAt: number): Promise<Part> {
+    const { signal, onTick } = this.#hooks;
+    const { timeoutSeconds } = this.#load;
+    const bytesBefore = this.#lanes.bytes();
+    const finished = new Promise<number>((resolve) => {
+      this.#finish = resolve;
+    });
+    const interrupted = once(signal);
+    const changes: Change[] = [];
+    const begin = delay(startAt - performance.now());
+    await Promise.race([begin.done, interrupted.done]);
+    begin.cancel();
+    if (!signal?.aborted) this.#pacer.start(this, startAt); // a late one catches up: all parts keep to the same times
+    const unsubscribe = this.#hooks.rate?.subscribe(({ at, rate }) => this.#change(changes, at, rate));
+    const ticking = onTick && setInterval(() => onTick(this.#tick()), 1000);
+    const planned = await Promise.race([finished, interrupted.done.then(() => undefined)]);
+    const { from } = this.#recorder;
+    const endedAt = planned ?? Math.min(performance.now(), from + (this.#pacer.lengthMs ?? Number.POSITIVE_INFINITY));
+    if (planned === undefined) this.#pacer.stop();
+    unsubscribe?.();
     clearInterval(ticking);
+    clearTimeout(this.#businessTimer);
+    const business = (this.#business ?? watchBusiness(() => 0)).stop();
     interrupted.cancel();
     // Every request times out by itself, so the longer wait is only a bound in case one does not.
-    const patience = delay(hooks.signal?.aborted ? interruptedGraceMs : timeoutMs + 1000);
+    const patience = delay(planned === undefined ? interruptedGraceMs : timeoutSeconds * 1000 + 1000);
     const drain = new Promise<void>((resolve) => {
-      drained = resolve;
-      if (inFlight === 0) resolve();
+      this.#drained = resolve;
+      if (this.#inFlight === 0) resolve();
     });
     await Promise.race([drain, patience.done]);
     patience.cancel();
+    return this.#part(endedAt, bytesBefore, business);
+  }
 
-    const bytes = totalBytes(connections);
-    const abandoned = measuredInFlight;
-    const { achieved, ...recorded } = recorder.finish(endedAt, abandoned, addresses.map(authority));
+  #part(endedAt: number, before: ReturnType<Lanes["bytes"]>, business: Business): Part {
+    const { name, addresses } = this.#experiment;
+    const bytes = this.#lanes.bytes();
+    const from = Math.min(this.#recorder.from, endedAt);
+    this.#samples?.flush();
+    const abandoned = this.#measuredInFlight;
+    const { queries } = this.#pacer;
     return {
-      ...recorded,
-      startedAt: instant(Math.min(from, endedAt)),
-      endedAt: instant(endedAt),
-      load: { requested: { ...load, timeoutSeconds: timeoutMs / 1000 }, achieved },
-      bytesOnTheWire: {
-        perRequest: requests ? (bytes.sent - bytesBefore.sent) / requests : 0,
-        perReply: requests ? (bytes.received - bytesBefore.received) / requests : 0,
+      name,
+      from: toEpoch(from),
+      until: toEpoch(from + (this.#pacer.lengthMs ?? endedAt - from)),
+      endedAt: toEpoch(endedAt),
+      ...this.#recorder.finish(endedAt, abandoned, addresses.map(authority), toEpoch),
+      wire: {
+        sent: bytes.sent - before.sent,
+        received: bytes.received - before.received,
+        bodySent: bytes.bodySent - before.bodySent,
+        bodyReceived: bytes.bodyReceived - before.bodyReceived,
+        requests: this.#requests,
       },
-      target,
-      clientCpuSeconds: (cpuUntil.user + cpuUntil.system - cpuFrom.user - cpuFrom.system) / 1e6,
+      ...(queries && { queries: queries.toJSON() }),
+      client: { name, node: nodeName(), cpus: ownCpus(), ...business, clockOffsetMs: 0 },
     };
-  } finally {
-    for (const connection of connections) connection.close();
+  }
+
+  #change(changes: Change[], at: number, rate: number): void {
+    if (!this.#pacer.change || this.#recorder.from === Number.POSITIVE_INFINITY) return;
+    changes.push({ at: toMicros(at - performance.timeOrigin - this.#recorder.from), rate });
+    changes.sort((a, b) => a.at - b.at);
+    this.#recorder.cut(planOf(this.#load, changes)?.pieces, this.#share.of);
+    this.#pacer.change(changes);
+  }
+
+  #tick(): Tick {
+    const now = performance.now();
+    return this.#recorder.tick(now, this.#pacer.rateAt?.(now) ?? null, this.#inFlight);
+  }
+
+  measure(from: number): void {
+    this.#recorder.begin(from, planOf(this.#load)?.pieces, this.#share.of);
+    const watch = () => {
+      this.#business = watchBusiness(() => this.#pacer.waitedMs ?? 0);
+    };
+    const wait = from - performance.now();
+    if (wait > 0) this.#businessTimer = setTimeout(watch, wait);
+    else watch();
+  }
+
+  send(lane: number, dueAt: number): number {
+    const { connection, server } = this.#lanes.take(lane);
+    const call = this.#calls.pop() ?? new Call(this);
+    const message = this.#draw(lane);
+    call.lane = lane;
+    call.message = message;
+    call.server = server;
+    call.dueAt = dueAt;
+    this.#requests++;
+    this.#inFlight++;
+    if (dueAt >= this.#recorder.from) this.#measuredInFlight++;
+    const sentAt = performance.now();
+    call.sentAt = sentAt;
+    connection.send(this.#batches.messages[message]!, call.done);
+    this.#recorder.sent(dueAt, sentAt);
+    return sentAt;
+  }
+
+  ended(call: Call, outcome: Outcome): void {
+    const { lane, dueAt } = call;
+    const { at } = outcome;
+    const failed = outcome.reply === undefined;
+    this.#inFlight--;
+    if (dueAt >= this.#recorder.from) this.#measuredInFlight--;
+    // The next request goes out first: checking must not keep the server waiting.
+    if (failed && this.#pausesAfterFailure && /^(connection|tls) /.test(outcome.kind))
+      setTimeout(() => this.#pacer.ended(lane, performance.now(), true), reconnectPauseMs);
+    else this.#pacer.ended(lane, at, failed);
+    this.#record(call, outcome);
+    this.#calls.push(call);
+    if (this.#inFlight === 0) this.#drained();
+  }
+
+  #record({ dueAt, sentAt, server, message }: Call, outcome: Outcome): void {
+    const { at } = outcome;
+    let failure: { kind: string; detail: string };
+    if (outcome.reply) {
+      try {
+        if (this.#samples) {
+          const answers = this.#batches.answers(message, outcome.reply);
+          const wrong = this.#batches.count(message, answers);
+          this.#recorder.answered(dueAt, sentAt, at, server, wrong);
+          this.#samples.add(dueAt, sentAt, at, server, message, dueAt >= this.#recorder.from, { answers, wrong });
+        } else {
+          this.#recorder.answered(dueAt, sentAt, at, server, this.#batches.wrongAnswers(message, outcome.reply));
+        }
+        return;
+      } catch (error) {
+        failure = faultOf(error);
+      }
+    } else failure = outcome;
+    this.#recorder.failed(dueAt, at, server, failure.kind, failure.detail);
+    this.#samples?.add(dueAt, sentAt, at, server, message, dueAt >= this.#recorder.from, failure);
+  }
+
+  missed(dueAt: number): void {
+    this.#recorder.missed(dueAt);
+  }
+
+  finished(until: number): void {
+    this.#finish(until);
   }
 }
 
-async function connectLanes(
-  protocol: Protocol,
-  { addresses, target }: Experiment,
-  lanes: number,
-  timeoutMs: number,
-): Promise<Lane[]> {
-  const opened: Connection[] = [];
-  const connect = async (server: number) => {
-    const address = addresses[server]!;
-    try {
-      const connection = await protocol.connect(address, { timeoutMs, maxReplyBytes });
-      opened.push(connection);
-      return { connection, server };
-    } catch (error) {
-      throw new UserError(
-        `Cannot connect to ${authority(address)}: ${(error as Error).message}.`,
-        `Is the server up, and is ${address.port} its port for ${target.protocol}?`,
-      );
-    }
+/**
+ * Which message a lane sends next. Each client of a closed loop has an order of its own, wherever it runs. In an open loop
+ * the n-th arrival has the n-th draw, whichever part it falls to.
+ */
+function drawFor(load: CompleteLoad, { index, of }: Share, lanes: number, messages: number): (lane: number) => number {
+  if (load.mode === "closed") {
+    const orders = Array.from({ length: lanes }, (_, lane) => drawOrder(messages, load.seed + index + lane * of));
+    return (lane) => orders[lane]!();
+  }
+  const order = drawOrder(messages, load.seed);
+  for (let i = 0; i < index; i++) order();
+  if (of === 1) return order;
+  return () => {
+    const drawn = order();
+    for (let i = 1; i < of; i++) order();
+    return drawn;
   };
-  const plan = spread(lanes, addresses.length);
-  const results = await Promise.allSettled(plan.map((servers) => Promise.all(servers.map(connect))));
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed) {
-    for (const connection of opened) connection.close();
-    throw failed.reason;
-  }
-  return results.map((result) => ({
-    connections: (result as PromiseFulfilledResult<Lane["connections"]>).value,
-    next: 0,
-  }));
 }
 
-/** Sends one request to every server, so that a wrong model or shape is one clear sentence and not a run of failures. */
-async function tryServers(
-  protocol: Protocol,
-  { addresses, inputs, target }: Experiment,
-  lanes: Lane[],
-  message: Message,
-) {
-  const all = lanes.flatMap((lane) => lane.connections);
-  await Promise.all(
-    addresses.map(async (address, server) => {
-      const { connection } = all.find((candidate) => candidate.server === server)!;
-      const outcome = await new Promise<Parameters<Parameters<Connection["send"]>[1]>[0]>((resolve) => {
-        connection.send(message, resolve);
-      });
-      const failure = outcome.reply ? check(protocol, outcome.reply, inputs[0]!).failure : outcome;
-      if (failure)
-        throw new UserError(
-          `The server ${authority(address)} did not answer the first request to model "${target.model}": ${failure.kind}: ${failure.detail}`,
-        );
-    }),
-  );
-}
-
-/** Compares the class with the largest score with the labels of the input. */
-function check(protocol: Protocol, reply: Buffer, input: Input): Pick<Ended, "failure" | "right"> {
-  try {
-    return { right: input.labels.has(argmax(protocol.scores(reply))) };
-  } catch (error) {
-    return { failure: { kind: "malformed reply", detail: (error as Error).message } };
-  }
-}
-
-/** Index of the largest entry; -1 if there is none (nothing, or nothing but NaN). */
-export function argmax(scores: ArrayLike<number>): number {
-  let best = -1;
-  let highest = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < scores.length; i++) {
-    if (scores[i]! > highest) {
-      highest = scores[i]!;
-      best = i;
-    }
-  }
-  return best;
-}
-
-function totalBytes(connections: readonly Connection[]): { sent: number; received: number } {
-  let sent = 0;
-  let received = 0;
-  for (const connection of connections) {
-    const bytes = connection.bytes();
-    sent += bytes.sent;
-    received += bytes.received;
-  }
-  return { sent, received };
-}
-
-const instant = (time: number): string => new Date(performance.timeOrigin + time).toISOString();
+const toEpoch = (time: number): number => performance.timeOrigin + time;
+const toMicros = (ms: number): number => Math.round(ms * 1000) / 1000;
 
 function delay(ms: number): { done: Promise<void>; cancel: () => void } {
   let timer: NodeJS.Timeout;
   const done = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.max(ms, 0) + 1); // Node rounds down and so would be early
+    timer = setTimeout(resolve, Math.max(ms, 0));
   });
   return { done, cancel: () => clearTimeout(timer) };
 }

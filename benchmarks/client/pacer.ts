@@ -1,35 +1,135 @@
-import type { ClosedLoop } from "../spec.ts";
+import { UserError } from "../../error.ts";
+import type { ClosedLoop, Load, OpenLoop, ProtocolName, Stage } from "../spec.ts";
+import { ClosedPacer } from "./pacers/closed.ts";
+import { completeMlperf, type Mlperf, serverPlan } from "./pacers/mlperf.ts";
+import { OfflinePacer } from "./pacers/offline.ts";
+import { OpenPacer } from "./pacers/open.ts";
+import { QueryPacer } from "./pacers/query.ts";
+import { applyChanges, type Change, dueTimesOf, type Plan, stagePieces } from "./pacers/schedule.ts";
+import type { Samples } from "./samples.ts";
+
+/** What a pacer drives. All times are those of `performance.now()`, in milliseconds. */
+export interface Host {
+  /** Sends a request in a lane; returns the time at which it was sent. */
+  send(lane: number, dueAt: number): number;
+  /** What is due from `from` on is measured. Called at that time or before. */
+  measure(from: number): void;
+  /** A measured request that was due and will not be sent, because the run is over. */
+  missed(dueAt: number): void;
+  /** Nothing is sent any more; the measured interval ends (or has ended) at `until`. Called once, never after `stop`. */
+  finished(until: number): void;
+}
 
 /**
- * The arrival process: decides when each request is due. A lane is a slot for requests: a client in a closed loop.
- * All times are those of `performance.now()`, in milliseconds.
+ * The arrival process: decides when each request is due. A lane is a slot for requests: a client in a closed loop, a
+ * connection in an open one.
  */
 export interface Pacer {
   readonly lanes: number;
-  /** Begins, and from then on calls `send` with the time each request was due, at that time or as soon after as it can. */
-  start(send: (lane: number, dueAt: number) => void, until: number): void;
-  /** Tells that the request of a lane has ended; never called from within `send`. */
-  ended(lane: number, at: number): void;
+  /** Every lane has connections of its own even where one connection could carry the requests of all. */
+  readonly ownConnections: boolean;
+  /** Length of the measured interval, milliseconds; undefined if only its end will tell. */
+  readonly lengthMs: number | undefined;
+  /** Begins at `at` with the warm-up. */
+  start(host: Host, at: number): void;
+  /** A request of a lane has ended; never called from within `send`. */
+  ended(lane: number, at: number, failed: boolean): void;
   /** Ends it before its time: nothing is sent any more. */
   stop(): void;
+  /** Open loop: other rates, in the order of time; all changes of the run so far. */
+  change?(changes: readonly Change[]): void;
+  /** Open loop: requests per second asked of this part at a time. */
+  rateAt?(at: number): number;
+  /** Milliseconds for which the event loop was kept turning only to send in time. */
+  readonly waitedMs?: number;
+  /** MLPerf scenarios whose queries are not single requests. */
+  readonly queries?: Samples;
 }
 
-/** The next request of a client is due when its last one ended. */
-export function closedLoop({ clients }: ClosedLoop): Pacer {
-  let send: (lane: number, dueAt: number) => void;
-  let end = 0;
-  return {
-    lanes: clients,
-    start(sendNow, until) {
-      send = sendNow;
-      end = until;
-      for (let lane = 0; lane < clients; lane++) send(lane, performance.now());
-    },
-    ended(lane, at) {
-      if (at < end) send(lane, at);
-    },
-    stop() {
-      end = 0;
-    },
-  };
+/** Which part of the whole load this event loop carries. */
+export interface Share {
+  readonly index: number;
+  readonly of: number;
+}
+
+export const wholeLoad: Share = { index: 0, of: 1 };
+
+export const defaultTimeoutSeconds = 10;
+
+/** Whether one connection carries many requests at once (HTTP/2) or one after the other (HTTP/1.1). */
+export const multiplexed = (protocol: ProtocolName): boolean => protocol.endsWith("-grpc");
+
+/** Connections of an open loop, unless others are asked for. */
+export const defaultConnections = (protocol: ProtocolName): number => (multiplexed(protocol) ? 8 : 64);
+
+/** A load with all its numbers: what the result shows as requested. */
+export type CompleteLoad =
+  | ((ClosedLoop | (OpenLoop & { readonly stages: Stage[] })) & {
+      readonly batch: number;
+      readonly timeoutSeconds: number;
+    })
+  | Mlperf;
+
+/** @throws UserError if the load contradicts itself */
+export function completeLoad(load: Load, protocol: ProtocolName): CompleteLoad {
+  const timeoutSeconds = load.timeoutSeconds ?? defaultTimeoutSeconds;
+  if (load.mode === "mlperf") return completeMlperf(load, timeoutSeconds, defaultConnections(protocol));
+  if (load.mode === "closed" && (load.durationSeconds === undefined) === (load.repeats === undefined))
+    throw new UserError("A closed loop takes either durationSeconds or repeats.");
+  const common = { batch: load.batch ?? 1, timeoutSeconds };
+  return load.mode === "open" ? { ...load, ...common, stages: [...load.stages] } : { ...load, ...common };
+}
+
+/** The schedule of the measured interval; undefined for a load without one. */
+export function planOf(load: Load, changes: readonly Change[] = []): Plan | undefined {
+  const plan =
+    load.mode === "open"
+      ? { arrivals: load.arrivals, seed: load.seed, pieces: stagePieces(load.stages) }
+      : load.mode === "mlperf" && load.scenario === "Server"
+        ? serverPlan(load)
+        : undefined;
+  return plan && { ...plan, pieces: applyChanges(plan.pieces, changes) };
+}
+
+/**
+ * When the requests of an open loop (or of MLPerf's Server scenario) are due, milliseconds from the start of the measured
+ * interval; nothing for any other load. A pure function of the load and the changes of its rate.
+ */
+export function dueTimes(load: Load, changes: readonly Change[] = []): Iterable<number> {
+  const plan = planOf(load, changes);
+  return plan ? dueTimesOf(plan) : [];
+}
+
+/** @throws UserError if the load cannot be shared like that */
+export function pacerFor(load: CompleteLoad, share: Share, protocol: ProtocolName): Pacer {
+  const plan = planOf(load);
+  if (plan) {
+    const { connections } = load as Mlperf;
+    return new OpenPacer(plan, {
+      warmupMs: load.warmupSeconds * 1000,
+      timeoutMs: load.timeoutSeconds * 1000,
+      connections: shareOf(connections, share, "connection"),
+      multiplexed: multiplexed(protocol),
+      share,
+    });
+  }
+  if (load.mode === "closed") return new ClosedPacer(load, shareOf(load.clients, share, "client"));
+  const scenario = load as Mlperf;
+  if (scenario.scenario === "Offline")
+    return new OfflinePacer(scenario, shareOf(scenario.connections, share, "connection"), share);
+  if (share.of > 1)
+    throw new UserError(
+      `MLPerf ${scenario.scenario} has one query at a time and cannot be shared by ${share.of} threads or pods.`,
+      "Run it with one thread and without worker pods.",
+    );
+  return new QueryPacer(scenario);
+}
+
+/** How many of `total` fall to a part: the index-th and every of-th after it. */
+function shareOf(total: number, { index, of }: Share, noun: string): number {
+  if (total < of)
+    throw new UserError(
+      `${total} ${noun}${total === 1 ? "" : "s"} cannot be shared by ${of} threads or pods; each needs at least one.`,
+    );
+  return Math.floor(total / of) + (index < total % of ? 1 : 0);
 }

@@ -13,6 +13,8 @@ export interface Part {
   /** When it really ended. */
   readonly endedAt: number;
   readonly counts: Result["counts"];
+  /** Requests due in the interval that were also sent in it: what the generator (or a lack of connections) held back is missing. */
+  readonly sentInTime: number;
   readonly errors: Result["errors"];
   readonly correctness: Result["correctness"];
   /** TCP payload and message bodies of all its connections over the whole run, and the requests they carried. */
@@ -28,11 +30,14 @@ export interface Part {
   readonly inFlightMs: number;
   /** Cut where a stage began or the rate was changed; at least one. */
   readonly segments: readonly PartSegment[];
-  /** The interval in equal bins, the same in all parts of a run. */
+  /** The interval in equal bins, and how long they are: in all parts of a run the same, or twice or half of it and so on. */
   readonly series: readonly Bin[];
+  readonly binMs: number;
   /** MLPerf: queries, from when they were due until their last sample was answered. */
   readonly queries?: Distribution;
   readonly client: Result["environment"]["clients"][number];
+  /** One sentence on what makes this part, and with it the run, untrustworthy, such as a thread that died. */
+  readonly fault?: string;
 }
 
 export interface PartSegment {
@@ -65,4 +70,10 @@ export interface RateChange {
   readonly at: number;
   /** Requests per second of all parts together. */
   readonly rate: number;
+}
+
+/** Where a running part hears of changes of its rate. */
+export interface RateControl {
+  /** Calls back at once with every change made so far, then with each new one; returns what ends it. */
+  subscribe(listener: (change: RateChange) => void): () => void;
 }

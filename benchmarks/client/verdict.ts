@@ -1,6 +1,9 @@
 import type { Result, Verdict } from "../result.ts";
 import type { Thresholds } from "../spec.ts";
 import { parseCpuList, sameCpus } from "./cpus.ts";
+import { growth } from "./growth.ts";
+import { planOf } from "./pacer.ts";
+import { mlperfRules } from "./pacers/mlperf.ts";
 import { percentiles, samplesNeeded } from "./samples.ts";
 
 /** Everything of a result but the judgement on it. */
@@ -18,23 +21,47 @@ export function judge(facts: Facts, thresholds: Thresholds, seen: readonly strin
     ...wrongAnswers(facts),
     ...tooFew(facts, thresholds),
     ...unsteady(facts, thresholds),
+    ...rateMissed(facts, thresholds),
+    ...slipped(facts, thresholds),
+    ...growth(facts),
+    ...boundExceeded(facts),
+    ...busyClients(facts, thresholds),
+    ...throttled(facts, thresholds),
     ...wrongServers(facts),
     ...wrongClientCpus(facts),
     ...seen,
   ];
-  return { valid: reasons.length === 0, reasons, notes: [...uneven(facts), ...sharedCores(facts), ...leftOut(facts)] };
+  const notes = [...(facts.mlperf?.overridden ?? []), ...uneven(facts), ...sharedCores(facts), ...leftOut(facts)];
+  return { valid: reasons.length === 0, reasons, notes };
 }
 
 const percent = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;
 const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
+const ms = (value: number): string => `${Number(value.toPrecision(3))} ms`;
 
-function interruption({ load, counts }: Facts): string[] {
+/** What the load asked for and the run did not reach: it was interrupted. */
+function interruption(facts: Facts): string[] {
+  const { load, counts } = facts;
   const { durationSeconds } = load.achieved;
-  const asked = load.requested.durationSeconds;
+  const { requested } = load;
   const abandoned = counts.abandoned ? `, with ${plural(counts.abandoned, "request")} still without a reply` : "";
-  if (durationSeconds < asked - 0.001 || abandoned)
-    return [`The run ended after ${durationSeconds.toFixed(1)} s of the ${asked} s asked for${abandoned}.`];
-  return [];
+  const asked = askedSeconds(facts);
+  if (asked !== undefined && (durationSeconds < asked - 0.001 || abandoned))
+    return [
+      `The run ended after ${durationSeconds.toFixed(1)} s of the ${Number(asked.toFixed(3))} s asked for${abandoned}.`,
+    ];
+  if (requested.mode === "closed" && requested.repeats !== undefined) {
+    const requests = requested.repeats * requested.clients;
+    if (counts.sent < requests || abandoned)
+      return [`The run ended after ${counts.sent} of the ${plural(requests, "request")} asked for${abandoned}.`];
+  }
+  return abandoned ? [`The run was interrupted${abandoned}.`] : [];
+}
+
+function askedSeconds({ load: { requested } }: Facts): number | undefined {
+  if (requested.mode === "closed") return requested.durationSeconds;
+  const plan = planOf(requested);
+  return plan ? plan.pieces.at(-1)!.until / 1000 : (requested as { minDurationSeconds?: number }).minDurationSeconds;
 }
 
 function failures({ counts, errors }: Facts, { maxErrorRate }: Thresholds): string[] {
@@ -52,21 +79,108 @@ function wrongAnswers({ correctness: { checked, wrong } }: Facts): string[] {
   return wrong ? [`${wrong} of ${checked} answers were wrong.`] : [];
 }
 
-function tooFew({ counts, latencyMs }: Facts, { minRequests }: Thresholds): string[] {
-  if (counts.answered < minRequests)
-    return [`Only ${plural(counts.answered, "request")} answered; at least ${minRequests} are needed. Measure longer.`];
+function tooFew({ counts, latencyMs, mlperf, load: { requested } }: Facts, { minRequests }: Thresholds): string[] {
+  const { answered } = counts;
+  if (mlperf && requested.mode === "mlperf") {
+    const { queries, scenario } = mlperf;
+    const { percentile } = mlperfRules[requested.scenario];
+    if (queries < requested.minQueries)
+      return [`Only ${queries} queries of MLPerf ${scenario} ended; ${requested.minQueries} were asked for.`];
+    if (percentile && queries < samplesNeeded(percentile))
+      return [
+        `Only ${queries} queries of MLPerf ${scenario} ended; ${percentile} needs ${samplesNeeded(percentile)}. Measure longer.`,
+      ];
+    return [];
+  }
+  if (answered < minRequests)
+    return [`Only ${plural(answered, "request")} answered; at least ${minRequests} are needed. Measure longer.`];
   if (latencyMs.p99 === null)
-    return [`Only ${plural(counts.answered, "request")} answered; p99 needs ${samplesNeeded("p99")}. Measure longer.`];
+    return [`Only ${plural(answered, "request")} answered; p99 needs ${samplesNeeded("p99")}. Measure longer.`];
   return [];
 }
 
-function unsteady({ throughput: { drift }, counts }: Facts, { maxDrift }: Thresholds): string[] {
+/** A closed loop: its throughput is what was measured, so it must not change over the run. */
+function unsteady({ throughput: { drift }, counts, load }: Facts, { maxDrift }: Thresholds): string[] {
+  if (load.requested.mode !== "closed") return [];
   if (drift === null) return counts.answered ? ["Nothing was answered in the first half of the run."] : [];
   if (Math.abs(drift) <= maxDrift) return [];
   const direction = drift < 0 ? "slower" : "faster";
   return [
     `The second half of the run was ${percent(Math.abs(drift))} ${direction} than the first; at most ${percent(maxDrift)} is steady.`,
   ];
+}
+
+function rateMissed({ load: { schedule, achieved }, counts }: Facts, { maxRateError }: Thresholds): string[] {
+  if (!schedule || schedule.requests === 0) return [];
+  const sent = achieved.sentPerSecond * achieved.durationSeconds;
+  const asked = schedule.requestsPerSecond * achieved.durationSeconds; // the run may have been interrupted
+  const error = (sent - asked) / asked;
+  // A single request at the very end of a short run is no sign of anything; an interrupted one has its own reason.
+  if (Math.abs(error) <= maxRateError || Math.abs(sent - asked) <= 1) return [];
+  const unsent = counts.unsent ? ` ${plural(counts.unsent, "request")} could not be sent at all.` : "";
+  return [
+    `Of the ${schedule.requests} requests the schedule asked for (${rate(schedule.requestsPerSecond)}), ${Math.round(sent)} were sent in time (${rate(achieved.sentPerSecond)}), ${percent(Math.abs(error))} ${error < 0 ? "fewer" : "more"}; at most ${percent(maxRateError)} may differ.${unsent}`,
+  ];
+}
+
+const rate = (perSecond: number): string => `${Number(perSecond.toPrecision(4))}/s`;
+
+/** Not for Offline, where everything is due at once and waiting is the point. */
+function slipped({ load, slipMs, latencyMs }: Facts, { maxSlipMs, maxSlipShare }: Thresholds): string[] {
+  const { requested } = load;
+  if (requested.mode === "mlperf" && requested.scenario === "Offline") return [];
+  const slip = slipMs.p99 ?? slipMs.max;
+  const limit = Math.max(maxSlipMs, maxSlipShare * (latencyMs.p50 ?? latencyMs.mean ?? 0));
+  if (slip === null || slip <= limit) return [];
+  const which = slipMs.p99 === null ? "at most" : "at p99";
+  const cause =
+    requested.mode === "closed"
+      ? "the client could not keep up"
+      : `the client could not keep up, or the ${plural((requested as { connections: number }).connections, "connection")} were all taken`;
+  return [`Requests were sent ${ms(slip)} late (${which}): ${cause}. At most ${ms(limit)} may be.`];
+}
+
+function boundExceeded({ load: { requested }, latencyMs }: Facts): string[] {
+  if (requested.mode !== "mlperf" || requested.latencyBoundMs === undefined) return [];
+  if (requested.scenario !== "Server" || latencyMs.p99 === null || latencyMs.p99 <= requested.latencyBoundMs) return [];
+  return [
+    `Latency p99 was ${ms(latencyMs.p99)} at ${requested.targetQps} queries/s; MLPerf Server's bound is ${ms(requested.latencyBoundMs)}. Ask for fewer queries per second.`,
+  ];
+}
+
+/** A lag of ten times the slip that is allowed: timers alone may be a millisecond late, whatever the client does. */
+const lagPerSlip = 10;
+
+function busyClients(
+  { environment, latencyMs }: Facts,
+  { maxClientBusy, maxSlipMs, maxSlipShare }: Thresholds,
+): string[] {
+  const lagLimit = lagPerSlip * Math.max(maxSlipMs, maxSlipShare * (latencyMs.p50 ?? 0));
+  return environment.clients.flatMap(({ name, busyShare, lagMs }) => {
+    if (busyShare > maxClientBusy)
+      return [
+        `The event loop of client ${name} had work ${percent(busyShare)} of the time, so it may have measured itself; at most ${percent(maxClientBusy)} may be. Use more threads or pods.`,
+      ];
+    if (lagMs.p99 > lagLimit)
+      return [
+        `The event loop of client ${name} was ${ms(lagMs.p99)} late at p99, so it saw replies late; at most ${ms(lagLimit)} may be. Give it CPU time of its own.`,
+      ];
+    return [];
+  });
+}
+
+function throttled({ environment }: Facts, { maxThrottled }: Thresholds): string[] {
+  const who = [
+    ...environment.clients.map(({ name, throttledShare }) => ({ who: `client ${name}`, throttledShare })),
+    ...environment.servers.map(({ pod, throttledShare }) => ({ who: `server ${pod}`, throttledShare })),
+  ];
+  return who.flatMap(({ who, throttledShare }) =>
+    throttledShare !== null && throttledShare > maxThrottled
+      ? [
+          `The kernel throttled ${who} in ${percent(throttledShare)} of the periods of its CPU quota; at most ${percent(maxThrottled)} may be. Raise its CPU limit.`,
+        ]
+      : [],
+  );
 }
 
 function wrongServers({ plan, environment: { servers } }: Facts): string[] {
@@ -89,10 +203,11 @@ function wrongClientCpus({ plan, environment }: Facts): string[] {
   return [`The client may run on CPUs ${environment.clientCpus}; planned were ${plan.clientCpus}.`];
 }
 
-function uneven({ load, servers }: Facts): string[] {
-  const { clients } = load.requested;
-  if (clients < servers.length || clients % servers.length === 0) return [];
-  return [`${plural(clients, "client")} cannot be spread evenly over ${plural(servers.length, "server")}.`];
+function uneven({ load: { requested }, servers }: Facts): string[] {
+  const [lanes, noun] =
+    requested.mode === "closed" ? [requested.clients, "client"] : [requested.connections, "connection"];
+  if (lanes < servers.length || lanes % servers.length === 0) return [];
+  return [`${plural(lanes, noun)} cannot be spread evenly over ${plural(servers.length, "server")}.`];
 }
 
 function sharedCores({ environment }: Facts): string[] {
