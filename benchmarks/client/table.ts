@@ -49,10 +49,12 @@ export function table(result: Result): string {
 }
 
 /** One line about the last second. */
-export function tickLine({ seconds, requestsPerSecond, p50Ms, p99Ms, failed }: Tick): string {
+export function tickLine(tick: Tick): string {
+  const { seconds, requestsPerSecond, requestedRate, p50Ms, p99Ms, failed, inFlight } = tick;
   const phase = seconds < 0 ? `warm-up ${(-seconds).toFixed(0)} s left` : `${seconds.toFixed(0)} s`;
-  const rate = `${requestsPerSecond.toFixed(0)} requests/s`;
-  return `${phase}: ${rate}, p50 ${ms(p50Ms)}, p99 ${ms(p99Ms)}${failed ? `, ${failed} failed` : ""}`;
+  const asked = requestedRate === null ? "" : ` of ${requestedRate.toFixed(0)}`;
+  const counts = `${inFlight} in flight${failed ? `, ${failed} failed` : ""}`;
+  return `${phase}: ${requestsPerSecond.toFixed(0)}${asked} requests/s, p50 ${ms(p50Ms)}, p99 ${ms(p99Ms)}, ${counts}`;
 }
 
 type Row = [name: string, value: string];
@@ -68,7 +70,7 @@ function rateRow({ load: { schedule, achieved } }: Result): Row[] {
 function mlperfRow({ scenario, metric, value, unit, queries, overridden }: NonNullable<Result["mlperf"]>): Row {
   const figure = value === null ? "not enough queries for it" : `${Number(value.toPrecision(4))} ${unit}`;
   const rules = overridden.length ? "; MLPerf's own rules overridden" : "";
-  return ["MLPerf", `${scenario}, ${metric}: ${figure} (${queries} queries${rules})`];
+  return ["MLPerf", `${scenario}, ${metric}: ${figure} (${queries} quer${queries === 1 ? "y" : "ies"}${rules})`];
 }
 
 function clientRows({ environment: { clients, clientCpuSeconds }, counts }: Result): Row[] {

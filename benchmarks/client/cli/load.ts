@@ -1,6 +1,7 @@
 import { UserError } from "../../../error.ts";
 import type { ClosedLoop, Load, MlperfScenario, OpenLoop, ProtocolName } from "../../spec.ts";
-import { defaultConnections, defaultDurationSeconds, defaultWarmupSeconds, guideDefaults } from "./defaults.ts";
+import { defaultConnections } from "../pacer.ts";
+import { defaultDurationSeconds, defaultWarmupSeconds, guideDefaults } from "./defaults.ts";
 import { parseStages } from "./stages.ts";
 
 /** Flags that say what is sent and when; undefined where not given. */

@@ -1,7 +1,9 @@
 import { Command, Option } from "commander";
 import { formats } from "../output/format.ts";
+import { defaultConnections } from "../pacer.ts";
 import { protocols } from "../protocols/index.ts";
-import { defaultConnections, defaultDurationSeconds, defaultThresholds, defaultWarmupSeconds } from "./defaults.ts";
+import { defaultThresholds } from "../thresholds.ts";
+import { defaultDurationSeconds, defaultWarmupSeconds } from "./defaults.ts";
 import type { InputFlags } from "./inputs.ts";
 import type { LoadFlags } from "./load.ts";
 import type { TargetFlags } from "./target.ts";

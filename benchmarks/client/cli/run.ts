@@ -43,7 +43,7 @@ export async function runByHand(flags: Flags, out: NodeJS.WriteStream, err: Node
   if (flags.outputFile !== undefined) mustBeWritable(flags.outputFile);
   const threads = flags.threads ?? 1;
   const addresses = await resolveAddresses(target.host, target.port);
-  const experiment: Experiment = { name: "client", target, load, inputs, addresses };
+  const experiment: Experiment = { name: "local", target, load, inputs, addresses };
   if (flags.dryRun) {
     const protocol = protocols[target.protocol](target, undefined);
     const complete = completeLoad(load, target.protocol);

@@ -1,5 +1,5 @@
 import type { Thresholds } from "../../spec.ts";
-import { defaultThresholds } from "./defaults.ts";
+import { defaultThresholds } from "../thresholds.ts";
 
 export type ThresholdFlags = { -readonly [K in keyof Thresholds]?: Thresholds[K] };
 

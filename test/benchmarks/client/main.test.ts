@@ -2,7 +2,10 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Writable } from "node:stream";
 import { afterEach, expect, test, vi } from "vitest";
+import type { Flags } from "../../../benchmarks/client/cli/options.ts";
+import { runByHand } from "../../../benchmarks/client/cli/run.ts";
 import { columns } from "../../../benchmarks/client/output/csv.ts";
 import { debugHeader } from "../../../benchmarks/client/output/debug.ts";
 import { parseResult } from "../../../benchmarks/result.ts";
@@ -22,11 +25,19 @@ interface Ended {
 }
 
 /** Runs the command line to its end; presses Ctrl-C whenever `interrupt` has become true, as often as `times`. */
-function client(args: readonly string[], interrupt?: () => boolean, times = 1): Promise<Ended> {
+function client(
+  args: readonly string[],
+  interrupt?: () => boolean,
+  times = 1,
+  onErr = (_: string) => {},
+): Promise<Ended> {
   const child = spawn(process.execPath, ["benchmarks/client/main.ts", ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let [out, err] = ["", ""];
   child.stdout.on("data", (chunk) => (out += chunk));
-  child.stderr.on("data", (chunk) => (err += chunk));
+  child.stderr.on("data", (chunk) => {
+    err += chunk;
+    onErr(err);
+  });
   const looking = setInterval(() => {
     if (!interrupt?.()) return;
     child.kill("SIGINT");
@@ -73,6 +84,68 @@ test("an open loop with stages has a segment for each, also as CSV and hgrm in a
 
   const hgrm = await client([...against(server), ...load, "hgrm"]);
   expect(hgrm.out).toMatch(/^ +Value +Percentile +TotalCount[\s\S]*Total count += +50\]/);
+});
+
+test("an MLPerf scenario has its metric, and says which rules were overridden", async () => {
+  server = await restServer({ delayMs: 2 });
+  const load = ["--scenario", "SingleStream", "--min-duration", "0.5", "--min-queries", "10"];
+  const { out } = await client([...against(server), ...load]);
+  expect(out).toMatch(
+    /^MLPerf +SingleStream, 90th percentile latency: \d+(\.\d+)? ms \(\d+ queries; .* overridden\)$/m,
+  );
+  expect(out).toMatch(/^note +0\.5 s were asked for; MLPerf SingleStream takes at least 600 s\.$/m);
+});
+
+test("the rate can be changed while it runs, by who has the token", async () => {
+  server = await restServer();
+  let answer: Promise<Response> | undefined;
+  const change = (err: string) => {
+    const [, token, url] = /Bearer (\S+)' (http:\S+\/rate) /.exec(err) ?? [];
+    if (url && !answer)
+      answer = fetch(url, { method: "PUT", headers: { authorization: `Bearer ${token}` }, body: '{"rate": 60}' });
+  };
+  const load = ["--rate", "20", "--duration", "4", "--control-port", "0", "--output", "json"];
+  const { out, err } = await client([...against(server), ...load], undefined, 1, change);
+  expect(err).toMatch(
+    /^How it goes: curl -H 'Authorization: Bearer \S+' http:\/\/127\.0\.0\.1:\d+\/status\nAnother rate: curl /,
+  );
+  expect((await answer)?.status).toBe(200);
+  const result = parseResult(out);
+  expect(result.events).toMatchObject([{ rate: 60 }]);
+  expect(result.segments.at(-1)).toMatchObject({ requestedRate: 60 });
+});
+
+test("shows a line a second on a terminal, and none with --debug", async () => {
+  server = await restServer({ delayMs: 5 });
+  const flags = {
+    url: `http://127.0.0.1:${server.port}`,
+    protocol: "v2-rest",
+    model: "model",
+    inputs: inputsFolder(),
+  } as const;
+  const shown = async (more: Flags) => {
+    let [out, err] = ["", ""];
+    const stream = (add: (text: string) => void) => {
+      const to = new Writable({
+        write(chunk, _, done) {
+          add(`${chunk}`);
+          done();
+        },
+      });
+      return Object.assign(to, { isTTY: true }) as unknown as NodeJS.WriteStream;
+    };
+    const code = await runByHand(
+      { ...flags, warmup: 0.5, duration: 2, ...more },
+      stream((text) => (out += text)),
+      stream((text) => (err += text)),
+    );
+    return { code, out, err };
+  };
+  const { code, out, err } = await shown({});
+  expect(code).toBe(0);
+  expect(out).toMatch(/^load /);
+  expect(err).toMatch(/^(\d+ s: \d+ requests\/s, p50 [\d.]+ ms, p99 [\d.]+ ms, \d+ in flight\n){1,3}$/);
+  expect((await shown({ debug: true })).err).not.toMatch(/in flight/);
 });
 
 test("--fail-invalid tells by the exit code", async () => {
