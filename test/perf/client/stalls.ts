@@ -1,0 +1,44 @@
+/** A server that takes `delayMs` for a request and answers nothing in the first `stallMs` of every `everyMs`. */
+export interface Stalls {
+  readonly delayMs: number;
+  readonly stallMs: number;
+  readonly everyMs: number;
+}
+
+/** When a request that comes at `at` is answered; both in milliseconds since the epoch, from which the periods count. */
+export function answeredAt(at: number, { delayMs, stallMs, everyMs }: Stalls): number {
+  const ready = at + delayMs;
+  const into = ready % everyMs;
+  return into < stallMs ? ready + stallMs - into : ready;
+}
+
+/** Latencies of requests that are sent when they are due, from then on; milliseconds. */
+export const openLatencies = (due: Iterable<number>, stalls: Stalls): number[] =>
+  Array.from(due, (at) => answeredAt(at, stalls) - at);
+
+/** Latencies of clients that each send when their last request was answered, between two times. */
+export function closedLatencies(clients: number, from: number, until: number, stalls: Stalls): number[] {
+  const latencies: number[] = [];
+  for (let client = 0; client < clients; client++) {
+    for (let at = from; at < until; ) {
+      const next = answeredAt(at, stalls);
+      latencies.push(next - at);
+      at = next;
+    }
+  }
+  return latencies;
+}
+
+/** Times at equal distances in [from, from + seconds). */
+export const constantTimes = (from: number, rate: number, seconds: number): number[] =>
+  Array.from({ length: Math.round(rate * seconds) }, (_, i) => from + (i * 1000) / rate);
+
+export const shares = { p50: 0.5, p90: 0.9, p99: 0.99, p999: 0.999 } as const;
+export type Percentiles = Record<keyof typeof shares, number>;
+
+/** Smallest values that the given share of all is not above. */
+export function percentiles(values: readonly number[]): Percentiles {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.max(Math.ceil(sorted.length * share) - 1, 0)]!;
+  return { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999) };
+}
