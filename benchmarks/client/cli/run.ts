@@ -77,9 +77,10 @@ async function measure(
   const interrupt = new AbortController();
   const stop = () => interrupt.abort();
   process.once("SIGINT", stop).once("SIGTERM", stop); // once: a second Ctrl-C ends it at once
-  if (flags.debug) err.write(debugHeader);
+  let header = debugHeader; // of the first block
   const onSamples = (samples: readonly Sample[]) => {
-    if (flags.debug) err.write(debugLines(samples));
+    if (flags.debug) err.write(header + debugLines(samples));
+    header = "";
     guide?.add(samples);
   };
   const { load, target } = experiment;
