@@ -77,6 +77,7 @@ class HttpConnection implements Connection {
   readonly address: Address;
   bodySent = 0;
   bodyReceived = 0;
+  lastError: Error | undefined;
   readonly #tls: Tls | undefined;
   readonly #client: Client;
   /** The first link, open before there is a request. */
@@ -124,8 +125,13 @@ class HttpConnection implements Connection {
       this.#before = addTransferred(this.#before, counted(link));
     });
     await ready(link, "http/1.1", this.limits.timeoutMs);
-    link.socket.on("error", () => {}); // undici hears of it too
-    link.raw.on("error", () => {});
+    // undici hears of it too, unless it comes before undici has the socket, as the end of TLS 1.3's handshake may.
+    this.lastError = undefined;
+    const failed = (error: NodeJS.ErrnoException) => {
+      if (error.code && !/^(UND|HPE)_/.test(error.code)) this.lastError = error; // others are undici's own
+    };
+    link.socket.on("error", failed);
+    link.raw.on("error", failed);
     return link;
   }
 
@@ -235,7 +241,7 @@ class Call implements Dispatcher.DispatchHandler, Due {
     const { code } = error as NodeJS.ErrnoException;
     if (code?.startsWith("HPE_")) this.fail("malformed reply", notHttp(error));
     else if (code === "UND_ERR_SOCKET" || code === "UND_ERR_DESTROYED") {
-      const cause = (error.cause as Error | undefined) ?? new Error("the server closed the connection");
+      const cause = this.#connection.lastError ?? new Error("the server closed the connection");
       this.fail(connectionKind(cause), explain(cause).message);
     } else this.fail(connectionKind(error), explain(error).message);
   }

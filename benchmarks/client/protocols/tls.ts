@@ -119,6 +119,26 @@ const wantsCertificate =
 const notTrusted =
   "the server's certificate is signed by nobody that is trusted here; give its authority with `tls.caFile`";
 
+const otherVersion = "the server speaks another version of TLS only";
+const notAccepted = "the server does not accept the client certificate in `tls.certFile`";
+const notItsAuthority = "the server does not trust the authority of the client certificate in `tls.certFile`";
+
+/** What a server means that ends TLS with an alert, by the number of it (RFC 8446, section 6). */
+const alerts: Readonly<Record<string, string>> = {
+  40: wantsCertificate,
+  42: notAccepted,
+  43: notAccepted,
+  44: notAccepted,
+  45: notAccepted,
+  46: notAccepted,
+  48: notItsAuthority,
+  51: notItsAuthority,
+  70: otherVersion,
+  112: "the server does not know the name it was asked for; set `tls.serverName`",
+  116: wantsCertificate,
+  120: "the server speaks TLS, but not the protocol that was asked for in it",
+};
+
 /** What an error code of a socket means for the user. */
 const meanings: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nothing listens there",
@@ -139,25 +159,18 @@ const meanings: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: plainServer,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: plainServer,
   ERR_SSL_RECORD_LAYER_FAILURE: plainServer,
-  ERR_SSL_UNSUPPORTED_PROTOCOL: "the server speaks another version of TLS only",
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "the server speaks another version of TLS only",
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: wantsCertificate,
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: wantsCertificate,
-  ERR_SSL_SSL_TLS_ALERT_HANDSHAKE_FAILURE: wantsCertificate,
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: "the server does not accept the client certificate in `tls.certFile`",
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: "the server does not accept the client certificate in `tls.certFile`",
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: "the server does not trust the authority of the client certificate in `tls.certFile`",
-  ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR:
-    "the server does not trust the authority of the client certificate in `tls.certFile`",
-  ERR_SSL_TLSV1_UNRECOGNIZED_NAME: "the server does not know the name it was asked for; set `tls.serverName`",
-  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: "the server speaks TLS, but not the protocol that was asked for in it",
+  ERR_SSL_UNSUPPORTED_PROTOCOL: otherVersion,
 };
 
 /** The same error with a message in the user's terms, without the server's address. The code stays. */
 export function explain(error: Error): Error {
   const { code, reason } = error as NodeJS.ErrnoException & { reason?: string };
-  const said = code === "ERR_TLS_CERT_ALTNAME_INVALID" ? wrongName(reason ?? error.message) : meanings[code ?? ""];
-  const text = said ? `${said} (${code})` : error.message || "the connection was lost";
+  const alert = /SSL alert number (\d+)/.exec(error.message)?.[1];
+  const said =
+    code === "ERR_TLS_CERT_ALTNAME_INVALID"
+      ? wrongName(reason ?? error.message)
+      : ((alert && alerts[alert]) ?? meanings[code ?? ""]);
+  const text = said ? `${said} (${code})` : error.message.trim() || "the connection was lost";
   return Object.assign(new Error(text), { code });
 }
 

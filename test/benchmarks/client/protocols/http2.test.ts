@@ -42,7 +42,7 @@ async function server(handler: Handler, options: http2.ServerOptions = {}, port 
     const chunks: Buffer[] = [];
     const n = ++requests;
     stream.on("error", () => {});
-    stream.on("data", (chunk) => chunks.push(chunk));
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("end", () => handler(stream, headers, Buffer.concat(chunks), n));
   });
   await new Promise<void>((resolve) => created.listen(port, "127.0.0.1", resolve));
