@@ -116,7 +116,8 @@ export const decodeMessage = (bytes: Uint8Array): SeldonMessage => decode(messag
  */
 export function tensorFromJson(json: object): ReceivedTensor {
   try {
-    return tensor.fromObject(json as Record<string, unknown>) as unknown as ReceivedTensor;
+    const message = tensor.fromObject(json as Record<string, unknown>); // takes over much that is of no type it has
+    return tensor.decode(tensor.encode(message).finish()) as unknown as ReceivedTensor;
   } catch {
     throw new Error(`data.tftensor is not a tensor: ${shown(json)}`);
   }

@@ -60,12 +60,12 @@ export function truth(data: Buffer): { index: number; label: string } {
 
 const shape = [3, 4, 5];
 
-/** Four tensors whose elements need all digits of a float; among them the smallest and the largest. */
+/** Four tensors; among their elements the smallest and the largest, and one that needs all nine digits. */
 export const tensors: readonly Input[] = [0, 1, 2, 3].map((n) => {
   const data = Buffer.alloc(4 * 60);
   for (let i = 0; i < 60; i++) data.writeFloatLE(Math.sin(1000 * n + i) * 10 ** ((i % 9) - 4), 4 * i);
   if (n === 1)
-    for (const [i, x] of [2 ** -149, (2 - 2 ** -23) * 2 ** 127, 2 ** 24 + 2].entries()) data.writeFloatLE(x, 4 * i);
+    for (const [i, x] of [2 ** -149, (2 - 2 ** -23) * 2 ** 127, 1000 + 2 ** -14].entries()) data.writeFloatLE(x, 4 * i);
   return { name: `tensor-${n}`, datatype: "FP32", shape, data, labels: new Set([truth(data).index]) };
 });
 

@@ -51,6 +51,23 @@ describe("Predict over gRPC", () => {
 describe("Predict over REST", () => {
   it("has the model in its path, encoded", () => expect(rest.path).toBe("/v1/models/a%2Fb%20c:predict"));
 
+  it("refuses an input that JSON cannot hold", () => {
+    const input = (value: number) => ({
+      name: "i",
+      datatype: "FP32" as const,
+      shape: [2],
+      data: floats(1, value),
+      labels: new Set([1]),
+    });
+    expect(rest.encode([input(-0.5)]).body.toString()).toBe(
+      '{"signature_name":"serving_default","inputs":{"x":[[1,-0.5]]}}',
+    );
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY])
+      expect(() => rest.encode([input(value)])).toThrow(
+        `An input holds ${value} (element 1), and JSON has no such number`,
+      );
+  });
+
   it("reads columns and rows, with names and without", () => {
     for (const body of [
       {
