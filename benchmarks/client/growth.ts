@@ -8,6 +8,8 @@ const groups = 10;
 const minBins = 2 * groups;
 /** Student's t of the slope. With 8 degrees of freedom pure chance gets there in 2 of 1000 runs. */
 const significant = 4;
+/** In a ramp the queue grows only from where the servers are full, so a line fits worse. */
+const significantInRamp = 2;
 /** Growth over the piece, in requests, below which nobody waits longer in a way that matters. */
 const minGrowth = 5;
 /** Growth relative to the first third: at a constant rate, and in a ramp, where a queue may well double. */
@@ -23,7 +25,7 @@ const maxGrowthInRamp = 1;
  * and a line is laid through the groups' means. The queue grew if the line's slope is far outside its own scatter (Student's
  * t above 4), and its growth matters: at least 5 requests and a quarter of what there was in the first third. The second
  * condition keeps a queue that fluctuates about a few requests from ever counting; the first keeps a large one that wanders
- * from it. In a ramp, requests in flight per rate are judged, and they may double.
+ * from it. In a ramp, requests in flight per rate are judged: they may double, and t need only be above 2.
  *
  * @returns one sentence for each piece of the schedule in which it grew
  */
@@ -60,8 +62,8 @@ function trendIn(piece: Piece, series: Result["series"]): { first: number; last:
   const third = Math.floor(inside.length / 3);
   const first = mean(values.slice(0, third));
   const ramp = piece.startRate !== piece.endRate;
-  if (grown < Math.max(minGrowth, (ramp ? maxGrowthInRamp : maxGrowth) * first) || slope < significant * error)
-    return undefined;
+  if (grown < Math.max(minGrowth, (ramp ? maxGrowthInRamp : maxGrowth) * first)) return undefined;
+  if (slope < (ramp ? significantInRamp : significant) * error) return undefined;
   return { first, last: mean(values.slice(-third)) };
 }
 

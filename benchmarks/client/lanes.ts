@@ -56,7 +56,7 @@ export class Lanes {
       } catch (error) {
         throw new UserError(
           `Cannot connect to ${authority(address)}: ${(error as Error).message}.`,
-          `Is the server up, and is ${address.port} its port for ${target.protocol}?`,
+          portHint(address, target),
         );
       }
     };
@@ -102,6 +102,7 @@ export class Lanes {
       if (failure)
         throw new UserError(
           `The server ${authority(address)} did not answer the first request to model "${target.model}": ${failure.kind}: ${failure.detail}`,
+          ...(failure.kind.startsWith("connection ") ? [portHint(address, target)] : []),
         );
     });
     await Promise.all(tried);
@@ -124,6 +125,9 @@ export class Lanes {
     for (const connection of this.#connections) connection.close();
   }
 }
+
+const portHint = ({ port }: Address, { protocol }: Target): string =>
+  `Is the server up, and is ${port} its port for ${protocol}?`;
 
 /** Why a reply that arrived whole counts as a failure all the same; undefined if it does not. */
 function unreadable(read: () => unknown): { kind: string; detail: string } | undefined {

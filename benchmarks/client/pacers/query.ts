@@ -49,7 +49,8 @@ export class QueryPacer implements Pacer {
       if (!this.#failed) this.queries?.record(at - this.#dueAt);
       if (this.#queries >= minQueries && at - this.#from >= minDurationSeconds * 1000) {
         this.#stopped = true;
-        return this.#host.finished(at);
+        this.#host.finished(at);
+        return;
       }
     }
     this.#query(at);

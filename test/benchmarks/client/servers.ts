@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import grpc from "@grpc/grpc-js";
 import protobuf from "protobufjs";
-import type { Experiment } from "../../../benchmarks/client/engine.ts";
+import { type Experiment, type Hooks, runPart } from "../../../benchmarks/client/engine.ts";
 import { type Input, readInputs } from "../../../benchmarks/client/inputs.ts";
-import type { ClosedLoop, InputManifest, Target } from "../../../benchmarks/spec.ts";
+import { type Measurement, merge } from "../../../benchmarks/client/merge.ts";
+import type { ClosedLoop, InputManifest, MlperfScenario, OpenLoop, Target } from "../../../benchmarks/spec.ts";
 
 /** How a test server behaves, by the number of the inference request (from 1). Read for each request: may be changed. */
 export interface Knobs {
@@ -166,16 +167,24 @@ export function inputsFolder(
 
 export const testInputs = (): Input[] => readInputs(inputsFolder());
 
+/** Runs an experiment on this event loop alone. */
+export async function measure(experiment: Experiment, hooks: Hooks = {}): Promise<Measurement> {
+  const { load, target } = experiment;
+  return merge([await runPart(experiment, hooks)], { load, target, events: [] });
+}
+
 /** An experiment against local servers of one port. */
 export function experiment(
   protocol: Target["protocol"],
   port: number,
-  load: Partial<ClosedLoop> = {},
+  load: Partial<ClosedLoop> | OpenLoop | MlperfScenario = {},
   ips: readonly string[] = ["127.0.0.1"],
 ): Experiment {
+  const closed = { clients: 2, warmupSeconds: 0.1, durationSeconds: 0.4, seed: 1, timeoutSeconds: 2 };
   return {
+    name: "test",
     target: { protocol, host: ips.join(","), port, model: "model", input: "data", output: "prob" },
-    load: { mode: "closed", clients: 2, warmupSeconds: 0.1, durationSeconds: 0.4, seed: 1, timeoutSeconds: 2, ...load },
+    load: load.mode === "open" || load.mode === "mlperf" ? load : { mode: "closed", ...closed, ...load },
     inputs: testInputs(),
     addresses: ips.map((ip) => ({ ip, port })),
   };

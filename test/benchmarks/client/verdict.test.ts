@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import { defaultThresholds } from "../../../benchmarks/client/thresholds.ts";
 import { judge } from "../../../benchmarks/client/verdict.ts";
 import { goodRun } from "./facts.ts";
 
-const thresholds = { maxErrorRate: 0.01, minRequests: 200, maxDrift: 0.1 };
+const thresholds = { ...defaultThresholds, maxErrorRate: 0.01, minRequests: 200 };
 const verdict = (facts: ReturnType<typeof goodRun>, seen?: string[]) => judge(facts, thresholds, seen);
 
 test("a good run is valid", () => {
