@@ -5,6 +5,7 @@ import { labelsOf } from "../components/labels.ts";
 import type { CpuPlan } from "../components/serving/cpuPlan.ts";
 import type { InferenceService } from "../components/serving/inferenceService.ts";
 import type { FetchArgs } from "../components/storage/fetch/container.ts";
+import { defaultTimeoutSeconds } from "./client/pacer.ts";
 import { CLIENT_PORT, type ClientPodArgs, coordinatorPod } from "./jobPod.ts";
 import { experimentKey } from "./key.ts";
 import { parseResult, type Result } from "./result.ts";
@@ -217,7 +218,7 @@ export function expectedSeconds({
   readySeconds,
   pods,
 }: Pick<BenchmarkArgs, "load" | "readySeconds" | "pods">): number {
-  const { warmupSeconds, timeoutSeconds = 10 } = load;
+  const { warmupSeconds, timeoutSeconds = defaultTimeoutSeconds } = load;
   const measuring = Math.min(longest(load, timeoutSeconds), LONGEST_SECONDS);
   const overhead = OVERHEAD_SECONDS + (pods > 1 ? WORKERS_SECONDS : 0);
   return Math.ceil(readySeconds + warmupSeconds + measuring + timeoutSeconds + overhead);

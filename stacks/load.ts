@@ -1,6 +1,7 @@
-import { defaultConnections } from "../benchmarks/client/cli/defaults.ts";
+import { completeLoad, defaultConnections } from "../benchmarks/client/pacer.ts";
 import type { Load } from "../benchmarks/spec.ts";
 import { tritonPorts } from "../components/serving/triton.ts";
+import { UserError } from "../error.ts";
 import type { Config } from "./schema.ts";
 
 type Benchmark = Config["benchmark"];
@@ -89,7 +90,19 @@ export function loadProblems(benchmark: Benchmark, server: Config["server"]["kin
         `${at(load, key as Key)} belongs to ${names[modes[0]!]}, but ${why(load, mode)}; ${out(key as Key, modes[0]!, load)}`,
     );
   const own = { closed: () => [], open: openProblems, mlperf: mlperfProblems }[mode](benchmark);
-  return [...protocolProblems(benchmark, server), ...foreign, ...own, ...shareProblems(benchmark, mode)];
+  const shape = [...protocolProblems(benchmark, server), ...foreign, ...own];
+  return shape.length > 0 ? shape : [...completeProblems(benchmark), ...shareProblems(benchmark, mode)];
+}
+
+/** What the client itself would refuse. */
+function completeProblems(benchmark: Benchmark): string[] {
+  try {
+    completeLoad(loadOf(benchmark), benchmark.protocol);
+    return [];
+  } catch (error) {
+    if (error instanceof UserError) return [`benchmark.load: ${error.message.replaceAll("\n", " ")}`];
+    throw error;
+  }
 }
 
 /** The key and its value. */
@@ -128,7 +141,7 @@ function openProblems({ load }: Benchmark): string[] {
 }
 
 function mlperfProblems({ load }: Benchmark): string[] {
-  const { scenario, targetQps, samplesPerQuery, minQueries } = load;
+  const { scenario, targetQps, latencyBound, minQueries } = load;
   if (scenario === undefined)
     return ["benchmark.load.scenario: is missing; mode mlperf needs one of SingleStream, MultiStream, Server, Offline"];
   const found: string[] = [];
@@ -136,13 +149,13 @@ function mlperfProblems({ load }: Benchmark): string[] {
     found.push(
       "benchmark.load.targetQps: is missing; scenario Server sends queries at this rate, in queries per second",
     );
+  if (scenario === "Server" && latencyBound === undefined)
+    found.push(
+      "benchmark.load.latencyBound: is missing; with scenario Server 99 % of the queries must take at most this long, in milliseconds",
+    );
   for (const key of ["targetQps", "latencyBound"] as const)
     if (scenario !== "Server" && load[key] !== undefined)
       found.push(`${at(load, key)} belongs to scenario Server, not to ${scenario}; leave it out`);
-  if ((scenario === "SingleStream" || scenario === "Server") && (samplesPerQuery ?? 1) !== 1)
-    found.push(
-      `${at(load, "samplesPerQuery")}, but a query of ${scenario} has one sample; leave it out, or take MultiStream or Offline`,
-    );
   if (scenario === "Offline" && (minQueries ?? 1) !== 1)
     found.push(`${at(load, "minQueries")}, but Offline has a single query; set its size with samplesPerQuery`);
   return found;

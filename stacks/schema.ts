@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from "typebox";
-import { defaultThresholds } from "../benchmarks/client/cli/defaults.ts";
+import { defaultTimeoutSeconds } from "../benchmarks/client/pacer.ts";
+import { defaultThresholds } from "../benchmarks/client/thresholds.ts";
 
 /**
  * The one definition of a stack's config: from it come the type, the defaults, the check, docs/config.md and
@@ -143,7 +144,7 @@ export const ConfigSchema = Type.Object(
       timeout: Type.Number({
         description: "A request without a complete reply after this long has failed, in seconds.",
         exclusiveMinimum: 0,
-        default: 10,
+        default: defaultTimeoutSeconds,
       }),
       load: object("Another load than a closed loop of `clients` for `duration`.", {
         mode: oneOf(

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
-import { type Result, schemaVersion } from "../result.ts";
+import type { Result } from "../result.ts";
 import type { Thresholds } from "../spec.ts";
 import { ownCpus } from "./cpus.ts";
 import type { Measurement } from "./merge.ts";
@@ -23,7 +23,7 @@ export interface Circumstances {
 export function assemble(measurement: Measurement, { thresholds, seen, servers, ...chosen }: Circumstances): Result {
   const { clients, faults, ...measured } = measurement;
   const facts: Facts = {
-    schemaVersion,
+    schemaVersion: 2, // the type holds it to that of result.ts, which the bundle does not carry
     ...measured,
     ...chosen,
     environment: {

@@ -2,23 +2,17 @@ import { UserError } from "../../error.ts";
 import type { Result } from "../result.ts";
 import type { BenchmarkSpec } from "../spec.ts";
 import { assemble } from "./assemble.ts";
+import { throttledShare } from "./cgroup.ts";
 import { type Control, startControl } from "./control.ts";
 import type { Experiment, Hooks } from "./engine.ts";
 import { readInputs } from "./inputs.ts";
 import type { Kubernetes } from "./kubernetes.ts";
 import { merge } from "./merge.ts";
 import { Rates } from "./rates.ts";
-import {
-  changes,
-  observeServers,
-  readThrottling,
-  throttledShare,
-  type WaitOptions,
-  waitForServers,
-} from "./servers.ts";
+import { changes, observeServers, readServerThrottling, type WaitOptions, waitForServers } from "./servers.ts";
 import { table, tickLine } from "./table.ts";
 import { runThreads } from "./threads.ts";
-import { type Gathered, Workers } from "./workers.ts";
+import { Workers } from "./workers.ts";
 
 /** A line about the last second is printed each time this many of them have passed. */
 const progressEverySeconds = 5;
@@ -84,12 +78,9 @@ async function measureAndKeep(
   const workers = spec.workers && (await Workers.gather(kubernetes, spec.workers, tokenOf(options), options));
   let measured = false;
   try {
-    const before = await readThrottling(kubernetes, servers, pods);
-    const { parts, lost }: Gathered = workers
-      ? await workers.run(experiment, threads, hooks)
-      : { parts: await runThreads(experiment, threads, hooks), lost: [] };
-    if (parts.length === 0) throw new UserError(`Nothing was measured. ${lost.join(" ")}`);
-    const throttling = await readThrottling(kubernetes, servers, pods);
+    const before = await readServerThrottling(kubernetes, servers, pods);
+    const parts = await (workers ? workers.run(experiment, threads, hooks) : runThreads(experiment, threads, hooks));
+    const throttling = await readServerThrottling(kubernetes, servers, pods);
     const after = await kubernetes.listPods(servers.namespace, servers.selector);
     const result = assemble(merge(parts, { load, target, events: rates.changes }), {
       key: spec.key,
@@ -97,10 +88,10 @@ async function measureAndKeep(
       about: spec.about,
       servers: observed.map((server) => ({
         ...server,
-        throttledShare: throttledShare(before.get(server.pod), throttling.get(server.pod)),
+        throttledShare: throttledShare(before.get(server.pod) ?? null, throttling.get(server.pod) ?? null),
       })),
       thresholds,
-      seen: [...lost, ...changes(pods, after, servers)],
+      seen: changes(pods, after, servers),
     });
     say(table(result));
     const { namespace, configMap } = spec.result;

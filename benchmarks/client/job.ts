@@ -6,6 +6,7 @@ import { coordinate } from "./coordinator.ts";
 import { keepTo } from "./cpus.ts";
 import { readInputs } from "./inputs.ts";
 import { Kubernetes, podAccess } from "./kubernetes.ts";
+import { isLoadThread } from "./threads.ts";
 import { work } from "./worker.ts";
 import { workerSeconds } from "./workerPods.ts";
 
@@ -62,7 +63,8 @@ function readJson<T>(file: string): T {
   }
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  process.stderr.write(`${error instanceof UserError ? error.message : ((error as Error).stack ?? error)}\n`);
-  process.exitCode = 1;
-});
+if (!isLoadThread)
+  main(process.argv.slice(2)).catch((error: unknown) => {
+    process.stderr.write(`${error instanceof UserError ? error.message : ((error as Error).stack ?? error)}\n`);
+    process.exitCode = 1;
+  });

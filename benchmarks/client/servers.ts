@@ -2,6 +2,7 @@ import { lookup } from "node:dns/promises";
 import { UserError } from "../../error.ts";
 import type { Result } from "../result.ts";
 import type { ServerSet } from "../spec.ts";
+import type { Throttling } from "./cgroup.ts";
 import { findCpusAllowed } from "./cpus.ts";
 import type { Kubernetes, Pod } from "./kubernetes.ts";
 
@@ -110,17 +111,11 @@ export async function observeServers(
   );
 }
 
-/** What a container's log says of its CPU quota: the periods since its start, and those in which it was stopped. */
-export interface Throttling {
-  readonly periods: number;
-  readonly throttled: number;
-}
-
 /** The pinning wrapper writes a line each 5 s in a container with a quota. */
 const logSeconds = 12;
 
 /** By pod name, for those of the servers that have a CPU limit and say how it was applied. */
-export async function readThrottling(
+export async function readServerThrottling(
   kubernetes: Kubernetes,
   { namespace }: ServerSet,
   pods: readonly Pod[],
@@ -134,12 +129,6 @@ export async function readThrottling(
     }),
   );
   return new Map(found.flat());
-}
-
-/** Share of the periods between two looks in which it was throttled; null if one of them is missing or none has passed. */
-export function throttledShare(before: Throttling | undefined, after: Throttling | undefined): number | null {
-  if (!before || !after || after.periods <= before.periods) return null;
-  return (after.throttled - before.throttled) / (after.periods - before.periods);
 }
 
 /** Sentences on what has happened to the servers between two looks; none if they are the same and still Ready. */

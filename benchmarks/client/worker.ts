@@ -9,16 +9,20 @@ import { Rates } from "./rates.ts";
 import type { Tick } from "./recorder.ts";
 import { runThreads } from "./threads.ts";
 
-/** What the coordinator sends to `POST /run`. Times are those of its clock. */
+/** What the coordinator sends to `POST /run`. */
 export interface Order {
-  readonly experiment: Omit<Experiment, "inputs"> & { readonly startAt: number };
+  readonly experiment: Omit<Experiment, "inputs">;
   readonly threads: number;
   /** How far the worker's clock is ahead of the coordinator's. */
   readonly clockOffsetMs: number;
 }
 
 /** A line of the answer to `POST /run`; empty lines between them are signs of life. */
-export type Line = { readonly tick: Tick } | { readonly parts: readonly Part[] } | { readonly error: string };
+export type Line =
+  | { readonly ready: true }
+  | { readonly tick: Tick }
+  | { readonly parts: readonly Part[] }
+  | { readonly error: string };
 
 /** Between two signs of life. */
 export const pulseMs = 1000;
@@ -39,7 +43,7 @@ export interface WorkerOptions {
 
 /**
  * A worker pod: makes its share of the load when the coordinator says so and sends back what it measured.
- * `GET /clock`, `POST /run`, `PUT /rate` (at a time of its own clock), `POST /stop` (end the run now), `POST /end` (leave).
+ * `GET /clock`, `POST /run`, `POST /start` and `PUT /rate` (at a time of its own clock), `POST /stop` (end the run now), `POST /end` (leave).
  *
  * Returns once the coordinator has all it needs of it.
  *
@@ -49,6 +53,8 @@ export async function work(options: WorkerOptions): Promise<void> {
   const { inputs, idleSeconds, say, signal } = options;
   const rates = new Rates();
   const stop = new AbortController();
+  const startAt = Promise.withResolvers<number>();
+  stop.signal.addEventListener("abort", () => startAt.resolve(now())); // a run that waits for its start ends too
   let calls = 0;
   let busy = 0;
   let runs = 0;
@@ -92,7 +98,11 @@ export async function work(options: WorkerOptions): Promise<void> {
     const { share } = experiment;
     say(`run of ${experiment.target.model}, part ${(share?.index ?? 0) + 1} of ${share?.of ?? 1}`);
     try {
-      const parts = await runThreads({ ...experiment, inputs, startAt: experiment.startAt + clockOffsetMs }, threads, {
+      const parts = await runThreads({ ...experiment, inputs }, threads, {
+        onReady: () => {
+          write({ ready: true });
+          return startAt.promise;
+        },
         onTick: (tick) => write({ tick }),
         signal: stop.signal,
         rate: rates,
@@ -112,6 +122,7 @@ export async function work(options: WorkerOptions): Promise<void> {
     routes: {
       "GET /clock": called(() => ({ now: now() })),
       "POST /run": called(run),
+      "POST /start": called(({ at }: { at: number }) => startAt.resolve(at)),
       "PUT /rate": called(({ at, rate }: RateChange) => rates.push({ at, rate })),
       "POST /stop": called(() => stop.abort()),
       "POST /end": called(({ measured }: { measured: boolean }) => {
@@ -126,6 +137,7 @@ export async function work(options: WorkerOptions): Promise<void> {
   try {
     await left;
   } finally {
+    stop.abort();
     clearTimeout(idle);
     signal?.removeEventListener("abort", onAbort);
     await endpoint.close();

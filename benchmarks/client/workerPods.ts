@@ -23,7 +23,10 @@ export async function waitForWorkers(
       ({ metadata }) => metadata.deletionTimestamp === undefined,
     );
     const ended = pods.find(({ status }) => status.phase === "Failed" || status.phase === "Succeeded");
-    if (ended) throw new UserError(`Nothing was measured: worker pod ${whatBecameOf(ended)} before the run began.`);
+    if (ended)
+      throw new UserError(
+        `Nothing was measured: worker pod ${ended.metadata.name} ${fate(ended)} before the run began.`,
+      );
     const running = pods.filter(({ status }) => status.phase === "Running" && status.podIP);
     if (running.length === count && pods.length === count) return running;
     const others = pods.filter((pod) => !running.includes(pod));
@@ -44,13 +47,13 @@ const describe = ({ metadata, status }: Pod): string => {
   return `${metadata.name} is ${why ?? status.phase ?? "unknown"}`;
 };
 
-/** The pod's name and how it ended, such as `w-0 was killed (OOMKilled, exit code 137)`. */
-function whatBecameOf({ metadata: { name, deletionTimestamp }, status }: Pod): string {
+/** How it ended, such as `ended (OOMKilled, exit code 137)`. */
+function fate({ metadata, status }: Pod): string {
   const ended = status.containerStatuses?.map(({ state }) => state?.terminated).find(Boolean);
-  if (ended) return `${name} ended (${ended.reason ?? "no reason given"}, exit code ${ended.exitCode})`;
-  if (deletionTimestamp) return `${name} was deleted`;
-  if (status.phase === "Failed") return `${name} failed (${status.reason ?? "no reason given"})`;
-  return `${name} is ${status.phase ?? "in an unknown state"}`;
+  if (ended) return `ended (${ended.reason ?? "no reason given"}, exit code ${ended.exitCode})`;
+  if (metadata.deletionTimestamp) return "was deleted";
+  if (status.phase === "Failed") return `failed (${status.reason ?? "no reason given"})`;
+  return `is ${status.phase ?? "in an unknown state"}`;
 }
 
 /** What the API server knows of a worker that is not heard of any more; asked for a sentence and never a failure itself. */
@@ -62,8 +65,8 @@ export async function fateOf(
   try {
     const pods = await kubernetes.listPods(namespace, selector);
     const pod = pods.find(({ metadata }) => metadata.name === name);
-    return pod ? whatBecameOf(pod) : `${name} is not there any more`;
+    return pod ? fate(pod) : "is not there any more";
   } catch {
-    return `${name} is in a state that the API server did not tell`;
+    return "is in a state that the API server did not tell";
   }
 }

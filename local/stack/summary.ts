@@ -1,3 +1,4 @@
+import { loadInWords } from "../../benchmarks/client/output/load.ts";
 import type { Result, Timing } from "../../benchmarks/result.ts";
 
 /** What the stack of the program exports, as `pulumi stack output --json` prints it. */
@@ -20,14 +21,14 @@ export function summary(outputs: Outputs, resultFile: string | undefined, fresh:
   const result = outputs.benchmark;
   const plan = outputs.plan ? ["CPU plan", ...planLines(outputs.plan), ""] : [];
   if (!result) return [...plan, "No benchmark in this stack (benchmark.enabled is false)."].join("\n");
-  const { load, throughput, latencyMs, errors, correctness, counts, verdict, target } = result;
+  const { load, throughput, latencyMs, slipMs, mlperf, errors, correctness, counts, verdict, target } = result;
   const rows: [string, string][] = [
-    [
-      "model",
-      `${target.model} over ${target.protocol}, ${load.requested.clients} clients for ${load.requested.durationSeconds} s`,
-    ],
+    ["model", `${target.model} over ${target.protocol}`],
+    ["load", loadInWords(load.requested) + (load.parts > 1 ? `, shared by ${load.parts} event loops` : "")],
     ["throughput", `${throughput.inferencesPerSecond.toFixed(1)} inferences/s`],
     ["latency", percentiles(latencyMs)],
+    ...(load.schedule ? [["slip", percentiles(slipMs)] as [string, string]] : []),
+    ...(mlperf ? [["MLPerf", metric(mlperf)] as [string, string]] : []),
     ["errors", `${errors.total} of ${counts.sent} requests${kinds(errors.byKind)}`],
     ["answers", `${correctness.checked - correctness.wrong} of ${correctness.checked} right`],
     ["verdict", verdict.valid ? "VALID" : "INVALID"],
@@ -52,6 +53,10 @@ function planLines(plan: PlanOutput): string[] {
 function percentiles({ p50, p90, p99, p999, max }: Timing): string {
   const ms = (value: number | null) => (value === null ? "too few samples" : `${value.toFixed(2)} ms`);
   return `p50 ${ms(p50)}   p90 ${ms(p90)}   p99 ${ms(p99)}   p99.9 ${ms(p999)}   max ${ms(max)}`;
+}
+
+function metric({ metric, value, unit, queries }: NonNullable<Result["mlperf"]>): string {
+  return `${metric}: ${value === null ? "too few queries" : `${Number(value.toPrecision(4))} ${unit}`} (${queries} queries)`;
 }
 
 function kinds(byKind: Readonly<Record<string, number>>): string {

@@ -185,8 +185,13 @@ describe("a mistake", () => {
     ["an MLPerf run without a scenario", { load: { mode: "mlperf" } }, /^benchmark\.load\.scenario: is missing; /],
     [
       "scenario Server without its rate",
-      { load: { scenario: "Server" } },
+      { load: { scenario: "Server", latencyBound: 5 } },
       /^benchmark\.load\.targetQps: is missing; scenario Server /,
+    ],
+    [
+      "scenario Server without its bound",
+      { load: { scenario: "Server", targetQps: 5 } },
+      /^benchmark\.load\.latencyBound: is missing; with scenario Server /,
     ],
     [
       "a bound that only Server has",
@@ -196,7 +201,7 @@ describe("a mistake", () => {
     [
       "samples for a query that has one",
       { load: { scenario: "SingleStream", samplesPerQuery: 2 } },
-      /^benchmark\.load\.samplesPerQuery: 2, but a query of SingleStream has one sample/,
+      /^benchmark\.load: MLPerf SingleStream cannot send queries of 2 samples in requests of 1\. Its queries are /,
     ],
     [
       "several queries for Offline",

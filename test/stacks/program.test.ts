@@ -16,7 +16,8 @@ import {
 const resultOf = (key: string) => ({ ...goodRun(), key, verdict: { valid: true, reasons: [], notes: [] } });
 const measured = { result: (name: string) => JSON.stringify(resultOf(name.replace("benchmark-result-", ""))) };
 const run = (changes: object = {}) => runProgram({ ...dev, ...changes }, measured);
-const keyOf = (program: Program) => only(program, JOB).inputs.metadata.name as string;
+/** The coordinator's name is the experiment's. */
+const keyOf = (program: Program) => coordinatorOf(program).inputs.metadata.name as string;
 
 /** As YAML, without the text of the bundles, and without hashes, which change with every edit of anything. */
 function readable(program: Program): string {
@@ -30,6 +31,12 @@ function readable(program: Program): string {
 const templatesOf = (program: Program) =>
   program.resources.flatMap(({ inputs }) => (inputs.spec?.template?.spec ? [inputs.spec.template] : []));
 
+const several = { benchmark: { ...dev.benchmark, pods: 2 } };
+const WORKERS = "benchmark-workers-";
+const coordinatorOf = (program: Program) =>
+  program.resources.find((r) => r.type === JOB && !r.name.startsWith(WORKERS))!;
+const specOf = (program: Program) => JSON.parse(only(program, CONFIG_MAP, "benchmark-spec").inputs.data["spec.json"]);
+
 describe("the program", () => {
   it("registers what the dev stack is", async () => {
     const program = await run();
@@ -40,7 +47,7 @@ describe("the program", () => {
     const { exports } = await run();
     expect(exports.endpoint).toEqual({
       host: "server.inference-dev.svc.cluster.local",
-      ports: { "v2-grpc": 8001, "v2-rest": 8000, metrics: 8002 },
+      ports: { "v2-grpc": 8001, "v2-rest": 8000, "v2-rest-binary": 8000, metrics: 8002 },
     });
     expect(exports.plan.nodes).toEqual([
       {
@@ -78,6 +85,7 @@ describe("the program", () => {
     const programs = await Promise.all([run()]);
     programs.push(
       await run({ pinning: "none", reserved: {} }),
+      await run({ benchmark: { ...dev.benchmark, pods: 2, control: true } }),
       await runProgram(presetConfig("low-latency"), measured),
     );
     const templates = programs.flatMap(templatesOf);
@@ -110,6 +118,8 @@ describe("the program", () => {
       ({ inputs }) => inputs.spec?.template?.spec?.automountServiceAccountToken !== false && inputs.spec?.template,
     );
     expect(withToken.map(({ type }) => type)).toEqual([JOB]);
+    const workers = only(await run(several), JOB, WORKERS).inputs.spec.template.spec;
+    expect([workers.automountServiceAccountToken, workers.serviceAccountName]).toEqual([false, undefined]);
     const { rules } = only(program, "kubernetes:rbac.authorization.k8s.io/v1:Role").inputs;
     const writing = rules.filter(({ verbs }: { verbs: string[] }) =>
       verbs.some((verb) => !["get", "list"].includes(verb)),
@@ -173,6 +183,102 @@ describe("the program", () => {
     expect(spec.servers.planHash).toBe(labels["inference-stack/plan"]);
   });
 
+  it("lets one pod make the load alone, without workers or a token", async () => {
+    const program = await run();
+    expect(program.resources.filter(({ type }) => type === JOB)).toHaveLength(1);
+    expect(program.resources.filter(({ type }) => type === "kubernetes:core/v1:Secret")).toHaveLength(1); // the store's
+    expect(specOf(program)).not.toHaveProperty("workers");
+    expect(specOf(program)).not.toHaveProperty("control");
+    const [container] = only(program, JOB).inputs.spec.template.spec.containers;
+    expect(container.ports).toBeUndefined();
+  });
+
+  it("makes several load pods an Indexed Job that is not waited for", async () => {
+    const program = await run(several);
+    const { metadata, spec } = only(program, JOB, WORKERS).inputs;
+    expect(metadata.annotations).toEqual({ "pulumi.com/skipAwait": "true", "pulumi.com/replaceUnready": "true" });
+    const coordinator = coordinatorOf(program);
+    const { template, ...job } = spec;
+    expect(job).toEqual({
+      completionMode: "Indexed",
+      completions: 2,
+      parallelism: 2,
+      backoffLimitPerIndex: 0,
+      successPolicy: { rules: [{ succeededCount: 1 }] },
+      activeDeadlineSeconds: coordinator.inputs.spec.activeDeadlineSeconds,
+    });
+    const [worker] = template.spec.containers;
+    expect(worker.command).toEqual(["node", "/client/client.cjs", "worker", "/spec/spec.json", "/inputs"]);
+    expect(worker.ports).toEqual([{ name: "client", containerPort: 7070 }]);
+    expect(template.spec.nodeSelector).toEqual(coordinator.inputs.spec.template.spec.nodeSelector);
+    expect(template.spec.automountServiceAccountToken).toBe(false);
+    expect(template.spec.initContainers).toHaveLength(1);
+    expect(coordinator.inputs.spec.template.spec.initContainers).toBeUndefined(); // it needs no inputs
+  });
+
+  it("names the workers of this experiment, and of no other, to the coordinator", async () => {
+    const [two, three] = [await run(several), await run({ benchmark: { ...dev.benchmark, pods: 3 } })];
+    const { key, workers } = specOf(two);
+    expect(workers).toEqual({
+      namespace: "inference-dev",
+      selector: `inference-stack/experiment=benchmark-${key}`,
+      count: 2,
+      port: 7070,
+    });
+    const { template } = only(two, JOB, WORKERS).inputs.spec;
+    expect(template.metadata.labels).toMatchObject({ "inference-stack/experiment": `benchmark-${key}` });
+    expect(template.spec.topologySpreadConstraints[0].labelSelector.matchLabels).toEqual({
+      "inference-stack/experiment": `benchmark-${key}`,
+    });
+    expect(coordinatorOf(two).inputs.spec.template.metadata.labels).not.toHaveProperty("inference-stack/experiment");
+    expect(specOf(three).key).not.toBe(key);
+  });
+
+  it.each([
+    ["workers", several],
+    ["control", { benchmark: { ...dev.benchmark, control: true } }],
+  ])("gives pods that listen a generated token, as a file (%s)", async (_, change) => {
+    const program = await run(change);
+    const secret = only(program, "kubernetes:core/v1:Secret", "benchmark-token").inputs;
+    expect(JSON.stringify(secret.stringData)).toContain("[secret]");
+    for (const { inputs } of program.resources.filter(({ type }) => type === JOB)) {
+      const { containers, volumes } = inputs.spec.template.spec;
+      expect(volumes).toContainEqual({ name: "token", secret: { secretName: "benchmark-token" } });
+      expect(containers[0].volumeMounts).toContainEqual({ name: "token", mountPath: "/token", readOnly: true });
+      expect(containers[0].env).toContainEqual({ name: "TOKEN_FILE", value: "/token/token" });
+    }
+    expect(JSON.stringify(program.resources.filter(({ type }) => !type.startsWith("random:")))).not.toContain(
+      "generated",
+    );
+  });
+
+  it("lets the coordinator listen on its pod's address when it can be controlled", async () => {
+    const program = await run({ benchmark: { ...dev.benchmark, control: true } });
+    const [container] = only(program, JOB).inputs.spec.template.spec.containers;
+    expect(container.ports).toEqual([{ name: "client", containerPort: 7070 }]);
+    expect(container.env).toContainEqual({ name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } });
+    expect(specOf(program).control).toEqual({ port: 7070 });
+  });
+
+  it("gives the Job time for what it is to do, and Pulumi a little more", async () => {
+    const deadline = async (load: object, more: object = {}) =>
+      coordinatorOf(await run({ benchmark: { warmup: 5, duration: 30, timeout: 10, load, ...more } })).inputs.spec
+        .activeDeadlineSeconds;
+    const closed = await deadline({});
+    expect(closed).toBe(300 + 5 + 30 + 10 + 240);
+    expect(
+      await deadline({
+        stages: [
+          { rate: 1, duration: 100 },
+          { rate: 2, duration: 50 },
+        ],
+      }),
+    ).toBe(closed + 120);
+    expect(await deadline({ repeats: 7 })).toBe(closed + 40);
+    expect(await deadline({}, { pods: 2 })).toBe(closed + 150);
+    expect(await deadline({ scenario: "Offline" })).toBe(closed - 30 + 86_400);
+  });
+
   it("deploys no benchmark when it is switched off", async () => {
     const program = await run({ benchmark: { enabled: false } });
     expect(program.resources.map(({ type }) => type)).not.toContain(JOB);
@@ -202,6 +308,9 @@ describe("the experiment's key", () => {
     ["duration", { benchmark: { ...dev.benchmark, duration: 16 } }],
     ["protocol", { benchmark: { ...dev.benchmark, protocol: "v2-rest" } }],
     ["thresholds", { benchmark: { ...dev.benchmark, thresholds: { maxDrift: 0.2 } } }],
+    ["load", { benchmark: { ...dev.benchmark, load: { rate: 10 } } }],
+    ["pods", { benchmark: { ...dev.benchmark, pods: 2 } }],
+    ["threads", { benchmark: { ...dev.benchmark, threads: 2 } }],
     ["rerun", { benchmark: { ...dev.benchmark, rerun: 1 } }],
     ["server image", { images: { triton: "other:1" } }],
     ["client image", { images: { node: "other:1" } }],

@@ -6,8 +6,10 @@ import type { Access, Pod } from "../../../benchmarks/client/kubernetes.ts";
 /** What a fake API server says; read for each request, so that it may be changed while a test runs. */
 export interface FakeCluster {
   pods: readonly Pod[] | (() => readonly Pod[]);
+  /** Pods with the label `app=worker`. Default: none. */
+  workers?: readonly Pod[] | (() => readonly Pod[]);
   /** Log by pod name. */
-  logs?: Readonly<Record<string, string>>;
+  logs?: Readonly<Record<string, string | (() => string)>>;
   /** Verbs on resources that the service account may not do, such as `list pods`. */
   forbidden?: readonly string[];
   /** Answers this many requests with 500 first. */
@@ -45,15 +47,17 @@ export async function fakeApi(cluster: FakeCluster, tls?: { key: string; cert: s
       if (request.headers.authorization !== "Bearer secret") return status(401, "Unauthorized");
       if (cluster.faults && cluster.faults-- > 0) return status(500, "etcdserver: request timed out");
       const log = /^\/api\/v1\/namespaces\/serving\/pods\/([^/]+)\/log$/.exec(url.pathname);
-      if (
-        url.pathname === "/api/v1/namespaces/serving/pods" &&
-        url.searchParams.get("labelSelector") === "app=server"
-      ) {
+      const lists = { "app=server": cluster.pods, "app=worker": cluster.workers ?? [] };
+      const list = lists[url.searchParams.get("labelSelector") as keyof typeof lists];
+      if (url.pathname === "/api/v1/namespaces/serving/pods" && list) {
         if (!may("list pods")) return;
-        const items = typeof cluster.pods === "function" ? cluster.pods() : cluster.pods;
+        const items = typeof list === "function" ? list() : list;
         response.end(JSON.stringify({ kind: "PodList", items }));
       } else if (log && url.searchParams.get("container") === "server") {
-        if (may("get pods/log")) response.end(cluster.logs?.[log[1]!] ?? "");
+        if (may("get pods/log")) {
+          const text = cluster.logs?.[log[1]!] ?? "";
+          response.end(typeof text === "function" ? text() : text);
+        }
       } else if (request.method === "PATCH" && url.pathname === "/api/v1/namespaces/results/configmaps/result") {
         if (!may("patch configmaps")) return;
         if (request.headers["content-type"] !== "application/merge-patch+json")

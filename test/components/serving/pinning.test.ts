@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -11,11 +11,11 @@ const cpu = own.split(/[-,]/)[0];
 const PATH = process.env.PATH!;
 
 /** Runs the wrapper as a container would. */
-function start(lists: string[], podIndex: number, command: string[], path = PATH) {
+function start(lists: string[], podIndex: number, command: string[], path = PATH, more: Record<string, string> = {}) {
   const instances = lists.map((cpus) => ({ cpus, memoryNode: 0, threads: 1 }));
   const set = pinningEnv(instances).map(({ name, value }) => [name, value ?? String(podIndex)]);
   const [file, ...args] = pinned(command);
-  return spawnSync(file, args, { env: { PATH: path, ...Object.fromEntries(set) }, encoding: "utf8" });
+  return spawnSync(file, args, { env: { PATH: path, ...Object.fromEntries(set), ...more }, encoding: "utf8" });
 }
 
 /** A PATH with nothing on it but these. */
@@ -77,5 +77,32 @@ describe("the pinning wrapper", () => {
     const { status, stderr } = start([cpu], 0, ["echo"], only("bash", "true", "echo"));
     expect(stderr).toContain("neither numactl nor taskset");
     expect(status).toBe(1);
+  });
+
+  /** A folder like /sys/fs/cgroup. */
+  const cgroups = (files: Record<string, string>) => {
+    const root = mkdtempSync(join(folder, "cgroups-"));
+    mkdirSync(join(root, "cpu"));
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(root, file), text);
+    return { CGROUPS: root };
+  };
+  const stat = "usage_usec 9\nnr_periods 120\nnr_throttled 7\nthrottled_usec 3\n";
+
+  it.each([
+    ["v2", { "cpu.max": "50000 100000\n", "cpu.stat": stat }],
+    ["v1", { "cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.stat": stat }],
+  ])("writes into the log how often a CPU quota stopped the container (cgroups %s)", (_, files) => {
+    const { stdout, status } = start([cpu], 0, ["sleep", "1"], PATH, cgroups(files));
+    expect(stdout).toBe(`Cpus_allowed_list: ${cpu}\ncpu.stat nr_periods 120 nr_throttled 7\n`);
+    expect(status).toBe(0);
+  });
+
+  it.each([
+    ["v2", { "cpu.max": "max 100000\n", "cpu.stat": stat }],
+    ["v1", { "cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.stat": stat }],
+    ["none", {}],
+  ])("writes nothing where there is no quota (cgroups %s)", (_, files) => {
+    const { stdout, stderr } = start([cpu], 0, ["echo", "served"], PATH, cgroups(files));
+    expect(stdout + stderr).toBe(`Cpus_allowed_list: ${cpu}\nserved\n`);
   });
 });
