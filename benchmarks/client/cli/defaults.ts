@@ -1,6 +1,3 @@
-export { defaultConnections } from "../pacer.ts";
-export { defaultThresholds } from "../thresholds.ts";
-
 export const defaultWarmupSeconds = 2;
 export const defaultDurationSeconds = 10;
 

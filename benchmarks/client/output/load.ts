@@ -9,7 +9,9 @@ export function loadInWords(load: Load): string {
   if (load.mode === "closed") {
     const clients = `${plural(load.clients, "client")} in a closed loop`;
     if (load.repeats === undefined) return `${clients} for ${load.durationSeconds} s${batch}${warmup}`;
-    return `${clients}, ${plural(load.repeats, "request")} each${batch}, warm-up ${plural(load.warmupRepeats ?? 0, "request")} each`;
+    const { warmupRepeats = 0 } = load;
+    const before = warmupRepeats ? `, warm-up ${plural(warmupRepeats, "request")} each` : "";
+    return `${clients}, ${plural(load.repeats, "request")} each${batch}${before}`;
   }
   if (load.mode === "open") {
     const stages = load.stages.map(stageInWords).join(", ");
