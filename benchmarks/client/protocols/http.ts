@@ -238,14 +238,22 @@ class Call implements Dispatcher.DispatchHandler, Due {
   }
 
   onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code?.startsWith("HPE_")) this.fail("malformed reply", notHttp(error));
-    else if (code === "UND_ERR_SOCKET" || code === "UND_ERR_DESTROYED") {
-      const cause = this.#connection.lastError ?? new Error("the server closed the connection");
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (error.name === "HTTPParserError" || brokenReply.has(code)) this.fail("malformed reply", notHttp(error));
+    else {
+      const lost = this.#connection.lastError ?? new Error("the server closed the connection");
+      const cause = code === "" || code.startsWith("UND_ERR_") ? lost : error;
       this.fail(connectionKind(cause), explain(cause).message);
-    } else this.fail(connectionKind(error), explain(error).message);
+    }
   }
 }
+
+/** Codes of undici for replies that break HTTP; its other ones say that the socket is gone. */
+const brokenReply = new Set([
+  "UND_ERR_HEADERS_OVERFLOW",
+  "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
+  "UND_ERR_RES_EXCEEDED_MAX_SIZE",
+]);
 
 /** Tells undici that nobody waits for a reply any more; it is never shown. */
 const abandoned = new Error("abandoned");

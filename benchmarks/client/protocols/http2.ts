@@ -224,8 +224,9 @@ export class Http2Session {
         this.#headerBlock(this.#fragments, payload, flags);
         break;
       case FrameType.RstStream: {
+        const code = codeName(readNumber(payload));
         const stream = this.#take(id);
-        if (stream && !stream.ended) stream.onReset(codeName(readNumber(payload)));
+        if (stream && !stream.ended) stream.onReset(code);
         break;
       }
       case FrameType.Settings:

@@ -40,7 +40,7 @@ export function v2RestBinary(target: Target, tls: Tls | undefined): Protocol {
           for (const output of outputs.slice(0, index)) start += sizeOf(output?.parameters?.binary_data_size ?? 0);
           const end = start + sizeOf(size);
           if (end > body.length) throw new Error("its data are cut off");
-          return answersInRaw(String(datatype), body.subarray(start, end), count);
+          return answersInRaw(datatype, body.subarray(start, end), count);
         }) ?? jsonAnswers(outputs, target.output, count)
       );
     },

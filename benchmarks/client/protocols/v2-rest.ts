@@ -51,5 +51,5 @@ export const jsonAnswers = (outputs: readonly JsonOutput[], name: string, count:
     const values: unknown[] = data.flat(Number.POSITIVE_INFINITY); // servers may nest them as the shape says
     const type = datatype === "BYTES" ? "string" : "number";
     if (values.some((value) => typeof value !== type)) throw new Error(`its data are not all ${type}s`);
-    return answersIn(String(datatype), values, count);
+    return answersIn(datatype, values, count);
   });

@@ -18,7 +18,7 @@ export function rawTensor(batch: readonly Input[]): Buffer {
  * The answers in an output of this datatype: from scores the best class, otherwise the classes themselves. One floating
  * number for each input is its class too: one score alone would say nothing.
  */
-export function answersIn(datatype: string, values: ArrayLike<unknown>, count: number): (number | string)[] {
+export function answersIn(datatype: unknown, values: ArrayLike<unknown>, count: number): (number | string)[] {
   switch (datatype) {
     case "FP32":
     case "FP64":
@@ -31,13 +31,13 @@ export function answersIn(datatype: string, values: ArrayLike<unknown>, count: n
     case "BYTES":
       return names(values as ArrayLike<Uint8Array | string>, count);
     default:
-      throw new Error(`its type is ${datatype}, not one of FP32, FP64, INT32, INT64, BYTES`);
+      throw new Error(`its type is ${datatype || "missing"}, not one of FP32, FP64, INT32, INT64, BYTES`);
   }
 }
 
 /** The same, from V2's raw bytes. */
-export const answersInRaw = (datatype: string, bytes: Uint8Array, count: number): (number | string)[] =>
-  answersIn(datatype, decoders[datatype]?.(bytes) ?? [], count);
+export const answersInRaw = (datatype: unknown, bytes: Uint8Array, count: number): (number | string)[] =>
+  answersIn(datatype, decoders[String(datatype)]?.(bytes) ?? [], count);
 
 const decoders: Readonly<Record<string, (bytes: Uint8Array) => ArrayLike<unknown>>> = {
   FP32: float32,
