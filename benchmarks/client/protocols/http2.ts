@@ -62,7 +62,7 @@ export class Http2Session {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(
         () => session.#fail(new Error(`no HTTP/2 settings within ${timeoutMs} ms: is this a gRPC port?`)),
-        late - performance.now(),
+        Math.max(1, late - performance.now()),
       );
       const settle = (settled: () => void) => {
         clearTimeout(timer);

@@ -14,8 +14,12 @@ export interface Triton extends Server {
   stop(): Promise<void>;
 }
 
-/** Starts Triton with the stack's model on the server's CPU; its files go into `folder`. */
-export async function startTriton(folder: string): Promise<Triton> {
+/**
+ * Starts Triton with the stack's model on the server's CPU; its files go into `folder`.
+ *
+ * @param repository folder with models to serve instead
+ */
+export async function startTriton(folder: string, repository?: string): Promise<Triton> {
   const { model, pythonPath } = await ensure(["model"]);
   const [wheels] = pythonPath.split(delimiter) as [string];
   const home = join(wheels, "pytriton", "tritonserver");
@@ -32,7 +36,10 @@ export async function startTriton(folder: string): Promise<Triton> {
     serverCpu,
     join(home, "bin", "tritonserver"),
     [
-      ...[`--model-repository=${join(model, "repository")}`, `--backend-directory=${join(folder, "backends")}`],
+      ...[
+        `--model-repository=${repository ?? join(model, "repository")}`,
+        `--backend-directory=${join(folder, "backends")}`,
+      ],
       ...["--disable-auto-complete-config", "--exit-timeout-secs=3", "--allow-metrics=false"],
       ...["--grpc-address=127.0.0.1", `--grpc-port=${grpc}`, "--http-address=127.0.0.1", `--http-port=${rest}`],
     ],
@@ -47,7 +54,7 @@ export async function startTriton(folder: string): Promise<Triton> {
   server.output.catch((error) => {
     failed = error;
   });
-  for (let i = 0; !(await isReady(`${base}/models/lite0/ready`)); i++) {
+  for (let i = 0; !(await isReady(`${base}/health/ready`)); i++) {
     if (failed || i === 600) throw failed ?? new Error("Triton was not ready within a minute");
     await sleep(100);
   }
