@@ -9,7 +9,7 @@ export class Series {
   binMs: number;
   readonly #answered = new Float64Array(maxBins);
   readonly #failed = new Float64Array(maxBins);
-  readonly #latencyMs = new Float64Array(maxBins);
+  readonly #latencyMicros = new Float64Array(maxBins);
   /** Requests due less requests ended. */
   readonly #grown = new Float64Array(maxBins);
   #inFlightBefore = 0;
@@ -40,7 +40,7 @@ export class Series {
     if (failed) this.#failed[bin]!++;
     else {
       this.#answered[bin]!++;
-      this.#latencyMs[bin]! += latencyMs;
+      this.#latencyMicros[bin]! += Math.round(latencyMs * 1000); // whole, so that parts add up exactly
     }
   }
 
@@ -51,7 +51,7 @@ export class Series {
   }
 
   #halve(): void {
-    for (const values of [this.#answered, this.#failed, this.#latencyMs, this.#grown]) {
+    for (const values of [this.#answered, this.#failed, this.#latencyMicros, this.#grown]) {
       for (let i = 0; i < maxBins / 2; i++) values[i] = values[2 * i]! + values[2 * i + 1]!;
       values.fill(0, maxBins / 2);
     }
@@ -67,7 +67,7 @@ export class Series {
       return {
         answered: this.#answered[i]!,
         failed: this.#failed[i]!,
-        latencyMicros: Math.round(this.#latencyMs[i]! * 1000),
+        latencyMicros: this.#latencyMicros[i]!,
         inFlight: Math.max(inFlight, 0),
       };
     });

@@ -66,6 +66,7 @@ const later = (ms: number, work: () => void) => (ms > 0 ? setTimeout(work, ms) :
 /** A V2 gRPC server on gRPC's own library, which shares no code with the client. */
 export async function grpcServer(knobs: Knobs = {}, ip = "127.0.0.1", port = 0): Promise<TestServer> {
   const seen = { requests: 0, sockets: 0 };
+  const peers = new Set<string>();
   const server = new grpc.Server({ "grpc.max_receive_message_length": -1 });
   const method: grpc.MethodDefinition<Buffer, Buffer> = {
     path: "/inference.GRPCInferenceService/ModelInfer",
@@ -78,6 +79,7 @@ export async function grpcServer(knobs: Knobs = {}, ip = "127.0.0.1", port = 0):
   };
   const infer: grpc.handleUnaryCall<Buffer, Buffer> = (call, done) => {
     const n = ++seen.requests;
+    seen.sockets = peers.add(call.getPeer()).size;
     if (knobs.hang?.(n)) return;
     later(delayOf(knobs, n), () => {
       if (knobs.fail?.(n)) return done({ code: grpc.status.UNAVAILABLE, details: "no room – try again" });
@@ -90,8 +92,11 @@ export async function grpcServer(knobs: Knobs = {}, ip = "127.0.0.1", port = 0):
       const elements = tensor.shape.reduce((product: number, size: number) => product * size, 1);
       if (tensor.name !== "data" || tensor.datatype !== "FP32" || raw.length !== 4 * elements)
         return done({ code: grpc.status.INVALID_ARGUMENT, details: "unexpected tensor" });
-      const scores = scoresFor(raw.readFloatLE(0), knobs.wrong?.(n) ?? false);
-      const output = { name: request.outputs[0].name, datatype: "FP32", shape: [1, classes] };
+      const rows: number = tensor.shape[0];
+      const scores = Array.from({ length: rows }, (_, row) =>
+        scoresFor(raw.readFloatLE((row * raw.length) / rows), knobs.wrong?.(n) ?? false),
+      ).flat();
+      const output = { name: request.outputs[0].name, datatype: "FP32", shape: [rows, classes] };
       const bytes = Buffer.from(new Float32Array(scores).buffer);
       const reply = knobs.typed
         ? { outputs: [{ ...output, contents: { fp32_contents: scores } }] }
@@ -130,8 +135,12 @@ export async function restServer(knobs: Knobs = {}, ip = "127.0.0.1", port = 0):
         if (knobs.fail?.(n)) return send(503, { error: "no room" });
         if (knobs.garbage?.(n)) return response.end("{");
         const { inputs, outputs } = JSON.parse(Buffer.concat(chunks).toString());
-        const data = scoresFor(inputs[0].data[0], knobs.wrong?.(n) ?? false);
-        send(200, { outputs: [{ name: outputs[0].name, datatype: "FP32", shape: [1, classes], data }] });
+        const rows: number = inputs[0].shape[0];
+        const elements: number[] = inputs[0].data.flat(Number.POSITIVE_INFINITY);
+        const data = Array.from({ length: rows }, (_, row) =>
+          scoresFor(elements[(row * elements.length) / rows]!, knobs.wrong?.(n) ?? false),
+        ).flat();
+        send(200, { outputs: [{ name: outputs[0].name, datatype: "FP32", shape: [rows, classes], data }] });
       });
     });
   });
