@@ -213,7 +213,7 @@ export const ConfigSchema = Type.Object(
         ),
         maxSlipMs: Type.Number({
           description:
-            "Open loop: how late requests may be sent (99 % of them), in milliseconds; or `maxSlipShare`, if that is more.",
+            "How late 99 % of the requests may be sent, in milliseconds; or `maxSlipShare`, if that is more. An event loop of the client may be ten times as late.",
           minimum: 0,
           default: defaultThresholds.maxSlipMs,
         }),

@@ -29,7 +29,7 @@ it("differs for different choices and for another order of a list", () => {
 
 it("gives a Job the time it needs and not much more", () => {
   const load = { mode: "closed", clients: 1, warmupSeconds: 10, durationSeconds: 60.5, seed: 1 } as const;
-  const seconds = expectedSeconds({ load, readySeconds: 100 });
+  const seconds = expectedSeconds({ load, readySeconds: 100, pods: 1 });
   expect(seconds).toBeGreaterThanOrEqual(100 + 10 + 60.5 + 120); // a fetch alone may take two minutes
   expect(seconds).toBeLessThan(100 + 10 + 60.5 + 600);
   expect(Number.isInteger(seconds)).toBe(true);

@@ -79,7 +79,7 @@ describe("npm start", () => {
         .filter((urn) => !urn.includes("Benchmark")),
     ).toEqual([]);
     await succeed("start", ...set("benchmark.clients=1"));
-    expect((await result()).load.requested.clients).toBe(1);
+    expect((await result()).load.requested).toMatchObject({ mode: "closed", clients: 1 });
     expect((await pods())[0].metadata.uid).toBe(server.metadata.uid);
   });
 

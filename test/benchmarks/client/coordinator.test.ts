@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { coordinate } from "../../../benchmarks/client/coordinator.ts";
 import { Kubernetes } from "../../../benchmarks/client/kubernetes.ts";
-import { changes, whatIsAmiss } from "../../../benchmarks/client/servers.ts";
+import { changes, readServerThrottling, whatIsAmiss } from "../../../benchmarks/client/servers.ts";
+import { defaultThresholds } from "../../../benchmarks/client/thresholds.ts";
 import { parseResult } from "../../../benchmarks/result.ts";
-import type { BenchmarkSpec, ServerSet } from "../../../benchmarks/spec.ts";
+import type { BenchmarkSpec, ServerSet, Thresholds } from "../../../benchmarks/spec.ts";
 import { type FakeApi, type FakeCluster, fakeApi, pod } from "./apiServer.ts";
 import { grpcServer, inputsFolder, type Knobs, type TestServer } from "./servers.ts";
 
@@ -19,6 +20,15 @@ afterEach(() => Promise.all(running.splice(0).map((server) => server.stop())));
 const set: ServerSet = { namespace: "serving", selector: "app=server", planHash: "p1", count: 1, readySeconds: 0.3 };
 const log = { "server-0": "pinning\nCpus_allowed_list:\t0\nready\n" };
 
+/** A run of less than a second on a busy machine says nothing about speed. */
+const lenient: Thresholds = {
+  ...defaultThresholds,
+  minRequests: 10,
+  maxDrift: 100,
+  maxSlipMs: 1e6,
+  maxClientBusy: 100,
+};
+
 /** Starts a server and a fake cluster with it, and runs the Job's coordinator against them. */
 async function run(cluster: Partial<FakeCluster>, change: Partial<BenchmarkSpec> = {}, knobs: Knobs = { delayMs: 1 }) {
   const server = await grpcServer(knobs);
@@ -28,7 +38,7 @@ async function run(cluster: Partial<FakeCluster>, change: Partial<BenchmarkSpec>
     key: "experiment",
     target: { protocol: "v2-grpc", host: "server", port: server.port, model: "model", input: "data", output: "prob" },
     load: { mode: "closed", clients: 4, warmupSeconds: 0.2, durationSeconds: 0.6, seed: 1 },
-    thresholds: { maxErrorRate: 0, minRequests: 10, maxDrift: 100 },
+    thresholds: lenient,
     servers: { ...set, cpus: { "server-0": "0" } },
     result: { namespace: "results", configMap: "result" },
     about: { image: "server@sha256:1" },
@@ -36,6 +46,9 @@ async function run(cluster: Partial<FakeCluster>, change: Partial<BenchmarkSpec>
   };
   const said: string[] = [];
   const done = coordinate(spec, inputsFolder(), new Kubernetes(api.access, 5), {
+    name: "client-0",
+    host: "127.0.0.1",
+    token: "secret",
     say: (text) => said.push(text),
     intervalMs: 20,
     resolve: async () => ["127.0.0.1"],
@@ -65,6 +78,7 @@ test("measures the planned servers and writes a valid result into the ConfigMap"
           cpusPlanned: "0",
           cpusAllowed: "0",
           images: ["server@sha256:1"],
+          throttledShare: null,
         },
       ],
     },
@@ -186,6 +200,30 @@ test("servers that did not stay the same are reasons", () => {
   expect(changes(before, [], set)).toHaveLength(2);
 });
 
+test("reads from the logs how often a CPU quota stopped the servers while they were measured", async () => {
+  let periods = 1000;
+  const stat = () => {
+    periods += 100;
+    return `ready\ncpu.stat nr_periods 7 nr_throttled 0\ncpu.stat nr_periods ${periods} nr_throttled ${periods / 2}\nother\n`;
+  };
+  const limited = pod("server-0", "127.0.0.1", {
+    spec: { containers: [{ name: "server", resources: { limits: { cpu: "1" } } }] },
+  });
+  const { done } = await run({ pods: [limited], logs: { "server-0": () => `${log["server-0"]}${stat()}` } });
+  const { environment, verdict } = await done;
+  expect(environment.servers[0]!.throttledShare).toBe(0.5);
+  expect(verdict.reasons.join("\n")).toMatch(/throttled server server-0 in 50 %/);
+});
+
+test("asks for no log of a server without a CPU limit", async () => {
+  const api = await fakeApi({ pods: [], logs: { "server-0": "cpu.stat nr_periods 1 nr_throttled 0" } });
+  running.push(api);
+  expect(await readServerThrottling(new Kubernetes(api.access, 1), set, [pod("server-0", "127.0.0.1")])).toEqual(
+    new Map(),
+  );
+  expect(api.requests).toEqual([]);
+});
+
 test("speaks TLS to the API server and trusts its own authority only", async () => {
   const folder = mkdtempSync(join(tmpdir(), "tls-"));
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
@@ -218,7 +256,7 @@ test("the Job's entry ends with one sentence and exit code 1 when it cannot even
     });
     return { status, stderr };
   };
-  expect(job()).toEqual({ status: 1, stderr: "Usage: node client.cjs SPEC.json INPUTS-FOLDER\n" });
+  expect(job()).toEqual({ status: 1, stderr: "Usage: node client.cjs [worker] SPEC.json INPUTS-FOLDER\n" });
   expect(job("/nowhere.json", "/inputs").stderr).toMatch(
     /^Cannot read the experiment from \/nowhere\.json: ENOENT.*\n$/,
   );
