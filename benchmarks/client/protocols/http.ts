@@ -1,4 +1,5 @@
-import { Client, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
+import Client from "undici/lib/dispatcher/client.js";
 import type { Target } from "../../spec.ts";
 import type { Input } from "../inputs.ts";
 import { Deadlines, type Due } from "./deadlines.ts";
@@ -79,7 +80,7 @@ class HttpConnection implements Connection {
   bodyReceived = 0;
   lastError: Error | undefined;
   readonly #tls: Tls | undefined;
-  readonly #client: Client;
+  readonly #client: InstanceType<typeof Client>;
   /** The first link, open before there is a request. */
   #spare: Link | undefined;
   readonly #links = new Set<Link>();
