@@ -197,6 +197,7 @@ class Call extends Stream implements Due {
   #http = "";
   #status: string | undefined;
   #message = "";
+  #told = false;
 
   constructor(
     body: Buffer,
@@ -218,6 +219,8 @@ class Call extends Stream implements Due {
 
   #finish(outcome: Outcome): void {
     this.ended = true;
+    if (this.#told) return;
+    this.#told = true;
     this.#calls.remove(this);
     this.#done(outcome);
   }

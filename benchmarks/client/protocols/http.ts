@@ -261,10 +261,10 @@ const abandoned = new Error("abandoned");
 
 /** What comes to a client that takes a server of something else for HTTP/1.1. */
 function notHttp(error: Error): string {
-  return `the reply is not HTTP/1.1 (${error.message}): is this the server's REST port, and does it need \`tls\`?`;
+  return `the reply is not HTTP/1.1 (${error.message}); this may not be the server's REST port, or it needs \`tls\``;
 }
 
-/** Servers say what is wrong as `{"error": "..."}` or in `status.info`; other replies are shown as they are, shortened. */
+/** Servers say what is wrong as `{"error": "..."}` or in `status.info`; other replies are shown as text, shortened. */
 function errorText(reply: Buffer): string {
   const text = reply.toString("utf8", 0, 4096);
   try {
@@ -274,5 +274,9 @@ function errorText(reply: Buffer): string {
   } catch {
     // not JSON
   }
-  return text.slice(0, 300);
+  return text
+    .replace(/<style.*?<\/style>|<[^>]*>/gs, " ") // pages that proxies make
+    .replace(/\s+/g, " ")
+    .trim()
+    .slice(0, 300);
 }

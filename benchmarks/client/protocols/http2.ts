@@ -61,7 +61,7 @@ export class Http2Session {
     socket.write(preface);
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(
-        () => session.#fail(new Error(`no HTTP/2 settings within ${timeoutMs} ms: is this a gRPC port?`)),
+        () => session.#fail(new Error(`no HTTP/2 settings within ${timeoutMs} ms; this may not be a gRPC port`)),
         Math.max(1, late - performance.now()),
       );
       const settle = (settled: () => void) => {
@@ -529,7 +529,7 @@ const preface = (() => {
 /** Says what a server speaks that does not begin as HTTP/2 does. */
 function notHttp2(bytes: Buffer): string {
   const text = bytes.toString("latin1", 0, 5);
-  if (text === "HTTP/") return "the server speaks HTTP/1.1, not gRPC: is this its REST port?";
+  if (text === "HTTP/") return "the server speaks HTTP/1.1, not gRPC; this may be its REST port";
   if (bytes[0] === 0x15 && bytes[1] === 0x03) return "the server speaks TLS; set `tls` in the target";
-  return "the server does not speak HTTP/2: is this a gRPC port?";
+  return "the server does not speak HTTP/2; this may not be its gRPC port";
 }

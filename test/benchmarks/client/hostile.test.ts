@@ -1,8 +1,10 @@
 import type net from "node:net";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
+import { runPart } from "../../../benchmarks/client/engine.ts";
 import { protocols } from "../../../benchmarks/client/protocols/index.ts";
 import { connect, framed, rawServer, refusal, send, targetOf, tensor } from "./protocols/exchange.ts";
+import { experiment } from "./servers.ts";
 
 // Whatever a server sends: an answer, a counted failure or one sentence; never an exception, never silence beyond the
 // time limit.
@@ -119,6 +121,22 @@ describe.each(v2)("%s", (name) => {
     connection.close();
   });
 });
+
+test.each(v2)(
+  "%s: nothing is measured at a server of random bytes, and the user is told in one sentence",
+  async (name) => {
+    const replies = fc.sample(fc.uint8Array({ minLength: 1, maxLength: 400 }), { numRuns: 10, seed: 7 });
+    let next = 0;
+    const port = await raw((socket) => {
+      socket.once("data", () => socket.end(replies[next++ % replies.length]));
+    });
+    for (const _ of replies)
+      await expect(runPart(experiment(name, port, { clients: 1, timeoutSeconds: 0.5 }))).rejects.toMatchObject({
+        name: "UserError",
+        message: expect.stringContaining(`127.0.0.1:${port}`),
+      });
+  },
+);
 
 // What a real server's replies look like on the wire
 const frame = (type: number, flags: number, id: number, payload: Uint8Array) => {

@@ -87,7 +87,7 @@ test("every way a server can fail is counted under its own kind, and the connect
   const ways: Handler[] = [
     (response) => response.writeHead(400).end('{"error":"unexpected shape"}'),
     (response) => response.writeHead(503).end('{"status":{"info":"no room"}}'),
-    (response) => response.writeHead(502).end("bad\ngateway"),
+    (response) => response.writeHead(502).end("<html><style>a{}</style>bad\n<b>gateway</b></html>"),
     (response) => response.destroy(),
     (response) => response.writeHead(200, { "content-length": "100" }).write("{", () => response.destroy()),
     (response) => response.writeHead(302, { location: "/elsewhere" }).end(),
@@ -108,7 +108,7 @@ test("every way a server can fail is counted under its own kind, and the connect
   expect(kinds).toEqual([
     "http 400: unexpected shape",
     "http 503: no room",
-    "http 502: bad\ngateway",
+    "http 502: bad gateway",
     "connection lost: the server closed the connection",
     "connection lost: the server closed the connection",
     "http 302: ",

@@ -371,13 +371,13 @@ test("a server that is not what it should be is one sentence", async () => {
   stops.pop()!();
   expect(await refusal(grpc(closed))).toBe("nothing listens there (ECONNREFUSED)");
   const http1 = await raw((socket) => socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")));
-  expect(await refusal(grpc(http1))).toBe("the server speaks HTTP/1.1, not gRPC: is this its REST port?");
+  expect(await refusal(grpc(http1))).toBe("the server speaks HTTP/1.1, not gRPC; this may be its REST port");
   const silent = await raw(() => {});
-  expect(await refusal(grpc(silent), late)).toBe("no HTTP/2 settings within 300 ms: is this a gRPC port?");
+  expect(await refusal(grpc(silent), late)).toBe("no HTTP/2 settings within 300 ms; this may not be a gRPC port");
   const rude = await raw((socket) => socket.end());
   expect(await refusal(grpc(rude))).toBe("the server closed the connection");
   const ssh = await raw((socket) => socket.write("SSH-2.0-OpenSSH_9.2\r\n"));
-  expect(await refusal(grpc(ssh))).toBe("the server does not speak HTTP/2: is this a gRPC port?");
+  expect(await refusal(grpc(ssh))).toBe("the server does not speak HTTP/2; this may not be its gRPC port");
 });
 
 test("bytes on the wire are those of the socket", async () => {

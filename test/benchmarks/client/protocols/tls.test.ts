@@ -152,7 +152,7 @@ describe.each([
     expect(await refusal(to(plain.port, trusting))).toContain("the server does not speak TLS on this port");
     const secure = await listen(protocol, { cert, key });
     expect(await failure(to(secure.port, undefined))).toMatch(
-      /the server speaks TLS; set `tls` in the target|does it need `tls`|the server closed the connection/,
+      /the server speaks TLS; set `tls` in the target|or it needs `tls`|the server closed the connection/,
     );
   });
 
