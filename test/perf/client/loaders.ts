@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Result } from "../../../benchmarks/result.ts";
@@ -62,9 +62,11 @@ const ours: Loader = (task) => ({
   },
 });
 
+let reports = 0;
+
 /** With ghz's own defaults, as all calls over one connection. */
 const ghz: Loader = (task, tools) => {
-  const out = join(tmpdir(), `ghz-${process.pid}-${task.port}.json`);
+  const out = join(tmpdir(), `ghz-${process.pid}-${++reports}.json`);
   return {
     command: tools.ghz,
     args: [
@@ -78,6 +80,7 @@ const ghz: Loader = (task, tools) => {
     ],
     report() {
       const { details } = JSON.parse(readFileSync(out, "utf8")) as { details: { latency: number; status: string }[] };
+      rmSync(out);
       const good = details.filter(({ status }) => status === "OK").map(({ latency }) => latency / 1e6);
       good.sort((a, b) => a - b);
       const at = (share: number) => good[Math.ceil(good.length * share) - 1] ?? null;
