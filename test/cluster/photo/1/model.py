@@ -1,10 +1,14 @@
-"""Decodes each JPEG, so that one byte lost on the way would be an error, and answers with what only its bytes can give."""
+"""Decodes each JPEG, so that one byte lost on the way would be an error, and answers with what only its bytes can give.
+
+The text `wait` in the place of a JPEG keeps the server busy for three seconds.
+"""
 
 import base64
 import hashlib
 import io
 import os
 import sys
+import time
 
 import numpy as np
 import triton_python_backend_utils as pb
@@ -15,6 +19,8 @@ from PIL import Image
 
 def photo(data):
     """REST without the binary extension has no bytes, so they come as base64 there."""
+    if data == b"wait":
+        time.sleep(3)
     return data if data[:2] == b"\xff\xd8" else base64.b64decode(data, validate=True)
 
 
