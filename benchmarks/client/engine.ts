@@ -67,17 +67,19 @@ export async function runPart(experiment: Experiment, hooks: Hooks = {}): Promis
   const { target, addresses, share = wholeLoad } = experiment;
   const load = completeLoad(experiment.load, target.protocol);
   const timeoutMs = load.timeoutSeconds * 1000;
-  const pacer = pacerFor(load, share, target.protocol);
   const protocol = protocols[target.protocol](target, readTls(target));
   const batches = new Batches(protocol, experiment.inputs, load.batch, load.seed);
-  const lanes = await Lanes.connect(protocol, target, addresses, pacer, { timeoutMs, maxReplyBytes });
+  const pacer = pacerFor(load, share, target.protocol);
+  let lanes: Lanes | undefined;
   try {
+    lanes = await Lanes.connect(protocol, target, addresses, pacer, { timeoutMs, maxReplyBytes });
     await lanes.tryServers(target, addresses, batches);
     const startAt = (await hooks.onReady?.()) ?? experiment.startAt;
     const run = new Run(experiment, load, share, pacer, lanes, batches, hooks);
     return await run.run(startAt === undefined ? performance.now() : startAt - performance.timeOrigin);
   } finally {
-    lanes.close();
+    lanes?.close();
+    pacer.stop();
   }
 }
 
@@ -246,9 +248,12 @@ class Run implements Host {
     this.#inFlight--;
     if (dueAt >= this.#recorder.from) this.#measuredInFlight--;
     // The next request goes out first: checking must not keep the server waiting.
-    if (failed && this.#pausesAfterFailure && /^(connection|tls) /.test(outcome.kind))
-      setTimeout(() => this.#pacer.ended(lane, performance.now(), true), reconnectPauseMs);
-    else this.#pacer.ended(lane, at, failed);
+    if (failed && outcome.kind.startsWith("connection ")) {
+      // A connection that is failing cannot take the next request in the midst of it.
+      const next = () => this.#pacer.ended(lane, performance.now(), true);
+      if (this.#pausesAfterFailure) setTimeout(next, reconnectPauseMs);
+      else setImmediate(next);
+    } else this.#pacer.ended(lane, at, failed);
     this.#record(call, outcome);
     this.#calls.push(call);
     if (this.#inFlight === 0) this.#drained();

@@ -53,7 +53,9 @@ function interruption(facts: Facts): string[] {
   if (requested.mode === "closed" && requested.repeats !== undefined) {
     const requests = requested.repeats * requested.clients;
     if (counts.sent < requests || abandoned)
-      return [`The run ended after ${counts.sent} of the ${plural(requests, "request")} asked for${abandoned}.`];
+      return [
+        `The run ended after ${durationSeconds.toFixed(1)} s with ${counts.sent} of the ${plural(requests, "request")} asked for${abandoned}.`,
+      ];
   }
   return abandoned ? [`The run was interrupted${abandoned}.`] : [];
 }
@@ -100,8 +102,8 @@ function tooFew({ counts, latencyMs, mlperf, load: { requested } }: Facts, { min
 }
 
 /** A closed loop: its throughput is what was measured, so it must not change over the run. */
-function unsteady({ throughput: { drift }, counts, load }: Facts, { maxDrift }: Thresholds): string[] {
-  if (load.requested.mode !== "closed") return [];
+function unsteady({ throughput: { drift }, counts, load, series }: Facts, { maxDrift }: Thresholds): string[] {
+  if (load.requested.mode !== "closed" || series.length < 2) return []; // one bin has no halves
   if (drift === null) return counts.answered ? ["Nothing was answered in the first half of the run."] : [];
   if (Math.abs(drift) <= maxDrift) return [];
   const direction = drift < 0 ? "slower" : "faster";

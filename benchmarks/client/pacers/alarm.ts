@@ -1,25 +1,31 @@
-/** From here on the event loop is turned without a pause: Node's timers may be more than a millisecond late. */
-const spinMs = 1.6;
+import { Sleeper } from "./sleeper.ts";
+
+/** Shorter waits are spent turning the event loop: to sleep and to be woken takes about as long. */
+const spinMs = 0.15;
+/** The same without a sleeper: Node's timers may be more than a millisecond late. */
+const timerSpinMs = 1.6;
 /** A turn of the loop that does nothing takes microseconds; what takes longer was something else. */
 const idleTurnMs = 0.05;
 
 /**
- * Rings at a time of `performance.now()`, some microseconds late at most while the event loop is free. A timer covers the
- * bulk of the wait; in the last moment the loop spins, which replies can still interrupt.
+ * Rings at a time of `performance.now()`, some tens of microseconds late while the event loop is free. It never keeps the
+ * event loop from replies.
  */
 export class Alarm {
   readonly #ring: () => void;
+  readonly #sleeper: Sleeper;
   #at = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #spinning = false;
   #turnedAt = 0;
-  /** Milliseconds spent spinning: the loop was active, but free. */
+  /** Milliseconds spent turning the loop: it was active, but free. */
   waitedMs = 0;
   /** To be set when something was done in a turn of the loop, which then was not only waiting. */
   busyTurn = false;
 
   constructor(ring: () => void) {
     this.#ring = ring;
+    this.#sleeper = new Sleeper(() => this.#elapsed());
   }
 
   /** Rings at `at`, and no longer at the time set before. Infinity: not at all. */
@@ -34,11 +40,20 @@ export class Alarm {
     this.#wait();
   }
 
+  /** It never rings again, and nothing of it stays. */
+  end(): void {
+    this.set(Number.POSITIVE_INFINITY);
+    this.#sleeper.end();
+  }
+
   #wait(): void {
     if (this.#at === Number.POSITIVE_INFINITY) return;
     const now = performance.now();
     const gap = this.#at - now;
-    if (gap > 2 * spinMs) this.#timer = setTimeout(this.#elapsed, Math.min(Math.floor(gap - spinMs), 1 << 30));
+    const { up } = this.#sleeper;
+    if (up && gap > spinMs) this.#sleeper.set(this.#at);
+    else if (!up && gap > 2 * timerSpinMs)
+      this.#timer = setTimeout(this.#elapsed, Math.min(Math.floor(gap - timerSpinMs), 1 << 30));
     else {
       this.#spinning = true;
       this.#turnedAt = now;
@@ -49,17 +64,17 @@ export class Alarm {
 
   readonly #elapsed = (): void => {
     this.#timer = undefined;
-    this.#wait();
+    if (this.#spinning) return;
+    if (performance.now() >= this.#at) this.#rings();
+    else this.#wait();
   };
 
   readonly #turn = (): void => {
     const now = performance.now();
     if (!this.busyTurn) this.waitedMs += Math.min(now - this.#turnedAt, idleTurnMs);
-    if (now >= this.#at) {
-      this.#spinning = false;
-      this.#at = Number.POSITIVE_INFINITY;
-      this.#ring();
-    } else if (this.#at - now > 2 * spinMs) {
+    const gap = this.#at - now;
+    if (gap <= 0) this.#rings();
+    else if (gap > 2 * timerSpinMs || (gap > spinMs && this.#sleeper.up)) {
       this.#spinning = false;
       this.#wait();
     } else {
@@ -68,4 +83,10 @@ export class Alarm {
       setImmediate(this.#turn);
     }
   };
+
+  #rings(): void {
+    this.#spinning = false;
+    this.#at = Number.POSITIVE_INFINITY;
+    this.#ring();
+  }
 }

@@ -29,7 +29,7 @@ export class OpenPacer implements Pacer {
   readonly #options: OpenOptions;
   readonly #alarm = new Alarm(() => this.#pump(performance.now()));
   #host!: Host;
-  #schedule!: Schedule;
+  #schedule: Schedule | undefined;
   #warm = false;
   #changes: readonly Change[] = [];
   #stopped = false;
@@ -78,7 +78,7 @@ export class OpenPacer implements Pacer {
 
   change(changes: readonly Change[]): void {
     this.#changes = changes;
-    this.#schedule.replace((this.#warm ? this.#warmupPlan() : this.#measuredPlan()).pieces);
+    this.#schedule!.replace((this.#warm ? this.#warmupPlan() : this.#measuredPlan()).pieces);
     this.#skip(0);
     this.#pump(performance.now());
   }
@@ -92,7 +92,7 @@ export class OpenPacer implements Pacer {
 
   /** Goes over the arrivals of the other parts. */
   #skip(arrivals: number): void {
-    const schedule = this.#schedule;
+    const schedule = this.#schedule!;
     for (let i = 0; i < arrivals; i++) schedule.advance();
     if (this.#warm && schedule.next === Number.POSITIVE_INFINITY) {
       this.#warm = false;
@@ -141,6 +141,7 @@ export class OpenPacer implements Pacer {
 
   #finish(): void {
     this.#stopped = true;
+    this.#alarm.end();
     for (; this.#dueAt < Number.POSITIVE_INFINITY; this.#skip(this.#options.share.of)) this.#host.missed(this.#dueAt);
     this.#host.finished(this.#from + this.lengthMs);
   }
@@ -156,7 +157,8 @@ export class OpenPacer implements Pacer {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#alarm.set(Number.POSITIVE_INFINITY);
+    this.#alarm.end();
+    if (!this.#schedule) return; // it never started
     const now = performance.now();
     for (; this.#dueAt <= now; this.#skip(this.#options.share.of))
       if (this.#dueAt >= this.#from) this.#host.missed(this.#dueAt);

@@ -64,7 +64,7 @@ describe("a closed loop by count", () => {
       ...{ key: "", plan: null, about: {}, servers: [], seen: [] },
       thresholds: defaultThresholds,
     });
-    expect(verdict.reasons[0]).toMatch(/^The run ended after \d+ of the 300000 requests asked for/);
+    expect(verdict.reasons[0]).toMatch(/^The run ended after \d+\.\d s with \d+ of the 300000 requests asked for/);
   });
 
   test("both a length and repeats, or neither, contradict themselves", async () => {

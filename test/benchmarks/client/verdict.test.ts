@@ -1,6 +1,6 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { defaultThresholds } from "../../../benchmarks/client/thresholds.ts";
-import { judge } from "../../../benchmarks/client/verdict.ts";
+import { type Facts, judge } from "../../../benchmarks/client/verdict.ts";
 import { goodRun } from "./facts.ts";
 
 const thresholds = { ...defaultThresholds, maxErrorRate: 0.01, minRequests: 200 };
@@ -109,4 +109,110 @@ test("shared cores and an uneven spread are notes, not reasons", () => {
   expect(verdict({ ...run, servers: [server, server], load: { ...run.load, requested } }).notes).toContain(
     "3 clients cannot be spread evenly over 2 servers.",
   );
+});
+
+describe("open loop", () => {
+  const requests = 2000;
+  const load = (achieved: Partial<Facts["load"]["achieved"]> = {}, requested: object = {}) => {
+    const stages = [{ rate: 200, durationSeconds: 10 }];
+    const open = { mode: "open", arrivals: "poisson", stages, connections: 16 } as const;
+    const run = goodRun(requests);
+    return {
+      ...run,
+      load: {
+        ...run.load,
+        requested: { ...open, warmupSeconds: 1, seed: 1, batch: 1, timeoutSeconds: 10, ...requested },
+        schedule: { requests, requestsPerSecond: 200, hash: "00" },
+        achieved: { ...run.load.achieved, ...achieved },
+      },
+    } as Facts;
+  };
+
+  test("the rate that was achieved may differ by 1 % from the schedule's", () => {
+    expect(verdict(load()).reasons).toEqual([]);
+    expect(verdict(load({ sentPerSecond: 198.1 })).reasons).toEqual([]);
+    const late = load({ sentPerSecond: 190 });
+    expect(verdict({ ...late, counts: { ...late.counts, unsent: 30 } }).reasons).toEqual([
+      "Of the 2000 requests the schedule asked for (200/s), 1900 were sent in time (190/s), 5 % fewer; at most 1 % may differ. 30 requests could not be sent at all.",
+    ]);
+  });
+
+  test("drift is no reason: the rate was asked for", () => {
+    expect(verdict({ ...load(), throughput: { ...load().throughput, drift: -0.5 } }).reasons).toEqual([]);
+  });
+
+  test("slip p99 may be 1 ms, or a tenth of latency p50 if that is more", () => {
+    const slipping = (p99: number, p50: number) => {
+      const run = load();
+      return verdict({ ...run, slipMs: { ...run.slipMs, p99 }, latencyMs: { ...run.latencyMs, p50 } }).reasons;
+    };
+    expect(slipping(1, 5)).toEqual([]);
+    expect(slipping(1.2, 5)).toEqual([
+      "Requests were sent 1.2 ms late (at p99): the client could not keep up, or the 16 connections were all taken. At most 1 ms may be.",
+    ]);
+    expect(slipping(1.2, 12.1)).toEqual([]);
+    const offline = load(
+      {},
+      { mode: "mlperf", scenario: "Offline", minQueries: 1, samplesPerQuery: 2000, minDurationSeconds: 1 },
+    );
+    const run = { ...offline, slipMs: { ...offline.slipMs, p99: 4000 } };
+    expect(verdict(run).reasons.join()).not.toContain("late");
+  });
+
+  test("a queue that grows", () => {
+    const series = (inFlight: (i: number) => number) =>
+      Array.from({ length: 40 }, (_, i) => ({
+        ...{ startSeconds: i / 4, durationSeconds: 0.25, answered: 50, failed: 0, meanLatencyMs: 5 },
+        inFlight: Math.round(inFlight(i)),
+      }));
+    expect(verdict({ ...load(), series: series((i) => 10 + (i % 3)) }).reasons).toEqual([]);
+    expect(verdict({ ...load(), series: series((i) => 5 * i) }).reasons).toEqual([
+      "The queue grew: requests in flight rose from about 30 to 165. The servers do not keep up with 200 requests/s.",
+    ]);
+  });
+
+  test("interrupted", () => {
+    expect(verdict(load({ durationSeconds: 4 })).reasons).toEqual(["The run ended after 4.0 s of the 10 s asked for."]);
+  });
+});
+
+test("a client that was busy itself, or late", () => {
+  const client = goodRun().environment.clients[0]!;
+  const as = (change: Partial<typeof client>) => {
+    const run = goodRun();
+    return verdict({ ...run, environment: { ...run.environment, clients: [{ ...client, ...change }] } }).reasons;
+  };
+  expect(as({ busyShare: 0.9, lagMs: { p99: 9.9, max: 100 } })).toEqual([]);
+  expect(as({ busyShare: 0.95 })).toEqual([
+    "The event loop of client client had work 95 % of the time, so it may have measured itself; at most 90 % may be. Use more threads or pods.",
+  ]);
+  expect(as({ lagMs: { p99: 30, max: 60 } })[0]).toContain(
+    "was 30 ms late at p99, so it saw replies late; at most 10 ms",
+  );
+});
+
+test("throttled by the kernel, client or server; unknown is not throttled", () => {
+  const run = goodRun();
+  const { clients, servers } = run.environment;
+  const at = (client: number | null, server: number | null) =>
+    verdict({
+      ...run,
+      environment: {
+        ...run.environment,
+        clients: [{ ...clients[0]!, throttledShare: client }],
+        servers: [{ ...servers[0]!, throttledShare: server }],
+      },
+    }).reasons;
+  expect(at(null, null)).toEqual([]);
+  expect(at(0.01, 0.005)).toEqual([]);
+  expect(at(0.02, 0.5)).toEqual([
+    "The kernel throttled client client in 2 % of the periods of its CPU quota; at most 1 % may be. Raise its CPU limit.",
+    "The kernel throttled server server-0 in 50 % of the periods of its CPU quota; at most 1 % may be. Raise its CPU limit.",
+  ]);
+});
+
+test("a single bin has no halves to compare", () => {
+  const run = goodRun();
+  const short = { ...run, series: run.series.slice(0, 1), throughput: { ...run.throughput, drift: null } };
+  expect(verdict(short).reasons).toEqual([]);
 });
