@@ -238,7 +238,12 @@ class Call implements Dispatcher.DispatchHandler, Due {
     this.#finish({ at, reply });
   }
 
+  /** The next request may come from within `done`, and undici must have put the failed connection away before. */
   onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
+    process.nextTick(() => this.#broke(error));
+  }
+
+  #broke(error: Error): void {
     const { code = "" } = error as NodeJS.ErrnoException;
     if (error.name === "HTTPParserError" || brokenReply.has(code)) this.fail("malformed reply", notHttp(error));
     else {

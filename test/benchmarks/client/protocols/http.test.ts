@@ -151,6 +151,25 @@ test("a server that is gone is refused, and used again when it is back", async (
   connection.close();
 });
 
+test("a request may be sent from within the end of a failed one", async () => {
+  const gone = await server((response) => response.end(json));
+  const { protocol, connection } = await connect(rest(gone.port));
+  const message = protocol.encode([tensor(1, 2)]);
+  gone.stop();
+  const kinds: string[] = [];
+  await new Promise<void>((resolve) => {
+    const next = () =>
+      connection.send(message, (outcome) => {
+        kinds.push(outcome.reply ? "answer" : outcome.kind);
+        if (kinds.length === 10) resolve();
+        else next();
+      });
+    next();
+  });
+  expect(kinds.slice(1)).toEqual(Array.from({ length: 9 }, () => "connection ECONNREFUSED"));
+  connection.close();
+});
+
 test("closing fails what is under way, once, and what comes later", async () => {
   const { port } = await server(() => {});
   const { protocol, connection } = await connect(rest(port));
