@@ -3,12 +3,14 @@ export interface Stalls {
   readonly delayMs: number;
   readonly stallMs: number;
   readonly everyMs: number;
+  /** From the epoch to the start of a period. Default 0. */
+  readonly offsetMs?: number;
 }
 
 /** When a request that comes at `at` is answered; both in milliseconds since the epoch, from which the periods count. */
-export function answeredAt(at: number, { delayMs, stallMs, everyMs }: Stalls): number {
+export function answeredAt(at: number, { delayMs, stallMs, everyMs, offsetMs = 0 }: Stalls): number {
   const ready = at + delayMs;
-  const into = ready % everyMs;
+  const into = (((ready - offsetMs) % everyMs) + everyMs) % everyMs;
   return into < stallMs ? ready + stallMs - into : ready;
 }
 

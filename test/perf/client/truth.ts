@@ -14,10 +14,18 @@ import { machine } from "./machine.ts";
 import { clientCpu, pinned, startNullServer } from "./pinned.ts";
 import { grid } from "./ratios.ts";
 import { writeRequest } from "./request.ts";
-import { closedLatencies, constantTimes, openLatencies, type Percentiles, percentiles, shares } from "./stalls.ts";
+import {
+  closedLatencies,
+  constantTimes,
+  openLatencies,
+  type Percentiles,
+  percentiles,
+  type Stalls,
+  shares,
+} from "./stalls.ts";
 import { tools } from "./tools.ts";
 
-const stalls = { delayMs: 20, stallMs: 1000, everyMs: 10_000 };
+const [delayMs, stallMs, everyMs] = [20, 1000, 10_000];
 const rate = 100;
 /** Eleven stalls, and enough requests for a p99.9. */
 const seconds = 105;
@@ -74,53 +82,55 @@ interface Outcome {
 machine();
 const programs = await tools();
 const folder = mkdtempSync(join(tmpdir(), "bench-truth-"));
-const { delayMs, stallMs, everyMs } = stalls;
-const server = await startNullServer(programs.nullserver, [
-  ...["-delay", `${delayMs}ms`, "-stall", `${stallMs}ms`, "-every", `${everyMs}ms`],
-]);
+const requests = {
+  "v2-grpc": writeRequest(folder, "tiny", "v2-grpc"),
+  "v2-rest": writeRequest(folder, "tiny", "v2-rest"),
+};
 try {
-  const requests = {
-    "v2-grpc": writeRequest(folder, "tiny", "v2-grpc"),
-    "v2-rest": writeRequest(folder, "tiny", "v2-rest"),
-  };
   const outcomes: Outcome[] = [];
   for (const group of groups) {
     console.error(`${group.map(({ name }) => name).join("; ")}: ${seconds} s`);
-    outcomes.push(...(await Promise.all(group.map((run) => measure(run, requests)))));
+    const step = Math.floor(everyMs / group.length);
+    outcomes.push(...(await Promise.all(group.map((run, i) => measure(run, i * step)))));
   }
   console.log(`${machine()}\n\n${table(outcomes)}`);
   for (const { text } of checks(outcomes)) console.log(text);
 } finally {
-  await server.stop();
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function measure(
-  run: Run,
-  requests: Record<"v2-grpc" | "v2-rest", ReturnType<typeof writeRequest>>,
-): Promise<Outcome> {
+/** Each with a server of its own, whose stalls begin at other times than those of the others' servers. */
+async function measure(run: Run, offsetMs: number): Promise<Outcome> {
   const { tool, concurrency, options, closed, startMs } = run;
-  const isGrpc = tool === "ours" || tool === "ghz";
-  const { command, args, env, report } = loaders[tool](
-    {
-      request: requests[isGrpc ? "v2-grpc" : "v2-rest"],
-      port: isGrpc ? server.grpc : server.rest,
-      concurrency,
-      seconds: tool === "ours" ? seconds + 1 : seconds, // of which ours leaves one out as its warm-up
-      rate: closed ? undefined : rate,
-      options,
-    },
-    programs,
-  );
-  const first = everyMs - leadMs - startMs; // within a period
-  await sleep((2 * everyMs + first - (Date.now() % everyMs)) % everyMs);
-  const start = Date.now() + startMs;
-  const output = await pinned(clientCpu, command, args, env).output;
-  return { run, expected: expect(run, start, output), report: report(output) };
+  const stalls = { delayMs, stallMs, everyMs, offsetMs };
+  const server = await startNullServer(programs.nullserver, [
+    ...["-delay", `${delayMs}ms`, "-stall", `${stallMs}ms`, "-every", `${everyMs}ms`, "-offset", `${offsetMs}ms`],
+  ]);
+  try {
+    const protocol = tool === "ours" || tool === "ghz" ? "v2-grpc" : "v2-rest";
+    const { command, args, env, report } = loaders[tool](
+      {
+        request: requests[protocol],
+        port: protocol === "v2-grpc" ? server.grpc : server.rest,
+        concurrency,
+        seconds: tool === "ours" ? seconds + 1 : seconds, // of which ours leaves one out as its warm-up
+        rate: closed ? undefined : rate,
+        options,
+      },
+      programs,
+    );
+    const first = everyMs - leadMs - startMs + offsetMs; // within a period
+    await sleep((3 * everyMs + first - (Date.now() % everyMs)) % everyMs);
+    const start = Date.now() + startMs;
+    const output = await pinned(clientCpu, command, args, env).output;
+    return { run, expected: expect(run, start, output, stalls), report: report(output) };
+  } finally {
+    await server.stop();
+  }
 }
 
 /** From the schedule alone: ours is known to the millisecond, the others' is that of their rate. */
-function expect({ tool, concurrency, closed }: Run, start: number, output: string): Percentiles {
+function expect({ tool, concurrency, closed }: Run, start: number, output: string, stalls: Stalls): Percentiles {
   if (tool !== "ours")
     return percentiles(
       closed

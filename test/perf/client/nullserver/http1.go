@@ -18,6 +18,19 @@ var (
 	http1Large = response(inferJSON("any", scores(1000)))
 )
 
+// written is a reply over HTTP/1.1, of which a connection has one at a time.
+type written struct {
+	to     net.Conn
+	answer []byte
+	done   chan error
+}
+
+func (w *written) flush() error {
+	_, err := w.to.Write(w.answer)
+	w.done <- err
+	return err
+}
+
 // serveHTTP1 answers every POST as an inference and everything else with 200 and no body.
 func serveHTTP1(c net.Conn, late *lateness) {
 	in := bufio.NewReaderSize(c, 256<<10)
@@ -44,12 +57,9 @@ func serveHTTP1(c net.Conn, late *lateness) {
 		if late == nil {
 			_, err = c.Write(answer)
 		} else {
-			done := make(chan error)
-			late.answer(func() {
-				_, err := c.Write(answer)
-				done <- err
-			})
-			err = <-done
+			later := &written{c, answer, make(chan error, 1)}
+			late.answer(later, func() {})
+			err = <-later.done
 		}
 		if err != nil {
 			return

@@ -176,10 +176,7 @@ func serveHTTP2(c net.Conn, late *lateness) {
 			if late == nil {
 				conn.answer(stream, found)
 			} else {
-				late.answer(func() {
-					conn.answer(stream, found)
-					_ = conn.flush()
-				})
+				late.answer(conn, func() { conn.answer(stream, found) })
 			}
 		}
 	}

@@ -6,7 +6,7 @@
 // answered so far; at the end of standard input it ends, so it cannot outlive whoever started it.
 //
 // With -delay and -stall it is a server whose latencies are known in advance: a request is answered -delay after it has
-// come, except that nothing is answered in the first -stall of every -every by the machine's clock.
+// come, except that nothing is answered in the first -stall of every -every by the machine's clock, -offset after the epoch.
 package main
 
 import (
@@ -26,11 +26,12 @@ func main() {
 	delay := flag.Duration("delay", 0, "time a request takes")
 	stall := flag.Duration("stall", 0, "time at the start of each period in which nothing is answered")
 	every := flag.Duration("every", 10*time.Second, "length of a period")
+	offset := flag.Duration("offset", 0, "time from the epoch to the start of a period")
 	flag.Parse()
 
 	var late *lateness
 	if *delay > 0 || *stall > 0 {
-		late = newLateness(*delay, *stall, *every)
+		late = newLateness(*delay, *stall, *every, *offset)
 	}
 	grpc := serve(func(c net.Conn) { serveHTTP2(c, late) })
 	rest := serve(func(c net.Conn) { serveHTTP1(c, late) })
