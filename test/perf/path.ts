@@ -1,6 +1,6 @@
 /**
  * How much of the model's raw speed arrives at the client: the whole path (Job, Service, model server, OpenVINO) against
- * OpenVINO in one process on the same core, measured in turn in one run. `npm run bench -- path [CLIENTS ...]`.
+ * OpenVINO in one process on the same core, measured in turn in one run. `npm run bench:path [-- CLIENTS ...]`.
  */
 import { join } from "node:path";
 import type { Result } from "../../benchmarks/result.ts";

@@ -1,6 +1,6 @@
 /**
  * Repeats the measurement of the unchanged stack and prints how much the figures vary: what the verdict's thresholds
- * are set from. `npm run bench -- repeat [RUNS]`, 20 by default.
+ * are set from. `npm run bench:repeat [-- RUNS]`, 20 by default.
  */
 import { coefficientOfVariation, mean, measure } from "./measure.ts";
 

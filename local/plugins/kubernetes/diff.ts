@@ -1,14 +1,8 @@
 import { equal, type Plain, type PlainObject, Unknown } from "../properties.ts";
 import type { ChangeKind, Diff } from "../provider.ts";
-import { forceNewFields } from "./forceNew.ts";
+import { forceNewFields, type Mutability } from "./forceNew.ts";
 import { annotations, asObject, isAnnotated } from "./object.ts";
 import { normalize } from "./state.ts";
-
-/** Which data of ConfigMaps and Secrets may change in place; by default a change makes a new object. */
-export interface Mutability {
-  readonly configMaps: boolean;
-  readonly secrets: boolean;
-}
 
 type Path = readonly (string | number)[];
 type Changes = Map<string, { kind: ChangeKind; replace: boolean }>;

@@ -1,5 +1,10 @@
-import type { Mutability } from "./diff.ts";
 import type { KubeObject } from "./object.ts";
+
+/** Which data of ConfigMaps and Secrets may change in place; by default a change makes a new object. */
+export interface Mutability {
+  readonly configMaps: boolean;
+  readonly secrets: boolean;
+}
 
 const selector = "spec.selector";
 

@@ -11,7 +11,7 @@ const { code, hash } = await bundleClient();
 
 test("the bundle is the same from any folder", () => {
   const copy = join(mkdtempSync(join(tmpdir(), "another checkout ")), "deeper", "still");
-  for (const folder of ["benchmarks", "error.ts", "package.json"])
+  for (const folder of ["benchmarks", "bundle.ts", "error.ts", "package.json"])
     cpSync(folder, join(copy, folder), { recursive: true });
   symlinkSync(resolve("node_modules"), join(copy, "node_modules"));
   const script = `const { bundleClient } = await import(${JSON.stringify(join(copy, "benchmarks/client/bundle.ts"))});
