@@ -91,7 +91,7 @@ const mlperf = object("A scenario of MLPerf Inference.", {
 
 /** Throttling by the kernel's CPU quota; null where there is no quota (or no cgroup file to read). */
 const throttledShare = orNull(
-  amount("Share of the CPU quota's periods in which it was throttled, 0 to 1."),
+  amount("Share (0 to 1) of the CPU quota's periods in which it was throttled."),
   "without a CPU quota",
 );
 
@@ -101,7 +101,7 @@ const client = object("One event loop of the load client.", {
   cpus: text("CPUs it could run on, as a Linux list."),
   cpuSeconds: amount("CPU time of it in the measured interval, in seconds."),
   busyShare: amount(
-    "Share of the measured interval in which its event loop had work; waiting for replies or for the next send is not work.",
+    "Share (0 to 1) of the measured interval in which its event loop had work; waiting for replies or for the next send is not work.",
   ),
   lagMs: object("How late its event loop was with what was due.", {
     p99: amount("99 % were at most this late, in milliseconds."),
@@ -233,7 +233,7 @@ export const ResultSchema = Type.Object(
       object("The metric of the MLPerf scenario.", {
         scenario: text("Which."),
         metric: text("What the scenario reports, such as `90th percentile latency`."),
-        value: orNull(amount("The metric."), "with too few queries for it"),
+        value: orNull(amount("The metric, in `unit`."), "with too few queries for it"),
         unit: text("`ms`, `queries/s` or `samples/s`."),
         queries: count("Queries ended."),
         overridden: Type.Array(Type.String(), {

@@ -161,7 +161,9 @@ describe.each(["v2-grpc", "v2-rest"] as const)("%s", (protocol) => {
 
   test("a server of another kind is one clear sentence", async () => {
     const other = await start(protocol === "v2-grpc" ? "v2-rest" : "v2-grpc");
-    await expect(measure(experiment(protocol, other.port, { timeoutSeconds: 1 }))).rejects.toThrow(/its port for v2-|REST port/);
+    await expect(measure(experiment(protocol, other.port, { timeoutSeconds: 1 }))).rejects.toThrow(
+      /its port for v2-|REST port/,
+    );
     const mute = net.createServer(() => {});
     await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
     const { port } = mute.address() as net.AddressInfo;

@@ -1,6 +1,6 @@
 import { Samples } from "../../../benchmarks/client/samples.ts";
-import { schemaVersion } from "../../../benchmarks/result.ts";
 import type { Facts } from "../../../benchmarks/client/verdict.ts";
+import { schemaVersion } from "../../../benchmarks/result.ts";
 
 /** A good run of `requests` answers, to be spoiled by tests. */
 export function goodRun(requests = 2000): Facts {
@@ -37,7 +37,15 @@ export function goodRun(requests = 2000): Facts {
     latencyMs: timing,
     serviceTimeMs: timing,
     slipMs: slip.timing(),
-    counts: { sent: requests, answered: requests, failed: 0, abandoned: 0, unsent: 0, inferences: requests, warmup: 100 },
+    counts: {
+      sent: requests,
+      answered: requests,
+      failed: 0,
+      abandoned: 0,
+      unsent: 0,
+      inferences: requests,
+      warmup: 100,
+    },
     errors: { total: 0, byKind: {}, examples: {} },
     correctness: { checked: requests, wrong: 0 },
     bytesOnTheWire: { perRequest: 1000, perReply: 100, bodyPerRequest: 900, bodyPerReply: 50 },
