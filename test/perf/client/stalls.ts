@@ -18,17 +18,19 @@ export function answeredAt(at: number, { delayMs, stallMs, everyMs, offsetMs = 0
 export const openLatencies = (due: Iterable<number>, stalls: Stalls): number[] =>
   Array.from(due, (at) => answeredAt(at, stalls) - at);
 
-/** Latencies of clients that each send when their last request was answered, between two times. */
+/**
+ * Latencies of clients that each send when their last request was answered, between two times. Where in its cycle a stall
+ * meets a client is chance (its cycles are some tenths of a millisecond longer than the delay); on average it is the middle.
+ */
 export function closedLatencies(clients: number, from: number, until: number, stalls: Stalls): number[] {
-  const latencies: number[] = [];
-  for (let client = 0; client < clients; client++) {
-    for (let at = from; at < until; ) {
-      const next = answeredAt(at, stalls);
-      latencies.push(next - at);
-      at = next;
-    }
+  const one: number[] = [];
+  for (let at = from; at < until; ) {
+    const next = answeredAt(at, stalls);
+    const stalled = next > at + stalls.delayMs;
+    one.push(stalled ? stalls.stallMs + stalls.delayMs / 2 : stalls.delayMs);
+    at = next;
   }
-  return latencies;
+  return Array.from({ length: clients }, () => one).flat();
 }
 
 /** Times at equal distances in [from, from + seconds). */
