@@ -10,6 +10,10 @@ export const publicImages = {
   node: "docker.io/library/node:24.21.0-bookworm",
   /** Model server. The model's Python backend needs OpenVINO and NumPy in it. */
   triton: "nvcr.io/nvidia/tritonserver:24.10-py3",
+  /** Operator of the engine `seldon`: of the last line under the Apache licence. */
+  "seldon-operator": "docker.io/seldonio/seldon-core-operator:1.16.0",
+  /** Serves the metrics API that autoscaling reads. */
+  "metrics-server": "registry.k8s.io/metrics-server/metrics-server:v0.9.0",
 } as const;
 
 export type ImageName = keyof typeof publicImages;

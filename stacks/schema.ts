@@ -113,6 +113,8 @@ export const ConfigSchema = Type.Object(
       minio: image("Object store."),
       node: image("Node.js, for the load client and for fetching models."),
       triton: image("Triton Inference Server."),
+      "seldon-operator": image("Operator of the engine `seldon`."),
+      "metrics-server": image("metrics-server."),
       pause: image("Pod sandbox of the embedded cluster; the stack itself does not use it."),
       coredns: image("DNS server of the embedded cluster; the stack itself does not use it."),
     }),

@@ -6,11 +6,12 @@ import { CONTEXT, loadImages, NODE, startCluster } from "../cluster/cluster.ts";
 import { readTopology } from "../cluster/topology.ts";
 import { withLock } from "../lock.ts";
 import { state, stateDir } from "../paths.ts";
-import { ensure, type Need, plan, type Toolchain } from "../toolchain/index.ts";
+import { ensure, imagesAmong, type Need, plan, type Toolchain } from "../toolchain/index.ts";
 import { configOf, writeStackFile } from "./config.ts";
 import { type Engine, openEngine, openStack } from "./engine.ts";
 import { unwellPods } from "./failure.ts";
 import { confine } from "./isolation.ts";
+import { needsOf } from "./needs.ts";
 import { adoptPending } from "./pending.ts";
 import { nextCommands, type Outputs, summary } from "./summary.ts";
 
@@ -32,14 +33,17 @@ const tell = (line: string) => console.log(`  ${line}`);
 
 /** Everything from nothing to the printed measurement. Returns the exit code. */
 export async function start(options: StartOptions): Promise<number> {
-  const needs = needsOf(options.stack);
+  const needs = needsOf(options.stack, options.config);
   if (options.dryRun) return dryRun(needs);
   const tools = await ensure(needs);
   return locked(async () => {
     if (isEmbedded(options.stack)) {
       console.log("Cluster");
       await startCluster(tools.bin, tools.images, tell);
-      await loadImages(Object.values(tools.images), tell);
+      await loadImages(
+        imagesAmong(needs).map((name) => tools.images[name]),
+        tell,
+      );
     }
     const { engine, file } = await prepare(options, tools);
     confine(file);
@@ -65,7 +69,7 @@ export async function start(options: StartOptions): Promise<number> {
 
 /** `pulumi preview` of the stack. Needs no cluster when the stack was never deployed. */
 export async function preview(options: StartOptions, args: readonly string[]): Promise<number> {
-  const tools = await ensure(needsOf(options.stack));
+  const tools = await ensure(needsOf(options.stack, options.config));
   return locked(async () => {
     const { engine, file } = await prepare(options, tools);
     return engine.attach(["preview", "--stack", options.stack, "--config-file", file, ...args]);
@@ -137,12 +141,6 @@ function rerun({ stack, rerun }: StartOptions): Record<string, { rerun: number }
 
 export function isEmbedded(stack: string): boolean {
   return (configOf(stack, "cluster") as { kind?: string } | undefined)?.kind === "embedded";
-}
-
-function needsOf(stack: string): Need[] {
-  return isEmbedded(stack)
-    ? ["pulumi", "kubernetes", "model", "pause", "coredns", "minio", "triton", "node"]
-    : ["pulumi"];
 }
 
 async function dryRun(needs: Need[]): Promise<number> {

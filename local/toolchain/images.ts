@@ -6,7 +6,7 @@ import { type Go, type GoModuleName, goTarget } from "./go.ts";
 import { pythonTarget } from "./python.ts";
 import { type Job, key, type Target } from "./target.ts";
 
-export const imageNames = ["pause", "coredns", "minio", "node", "triton"] as const;
+export const imageNames = ["pause", "coredns", "minio", "node", "triton", "seldon-operator", "metrics-server"] as const;
 export type ImageName = (typeof imageNames)[number];
 
 /** The Node that programs inside the cluster run on. */
@@ -42,6 +42,8 @@ export function imageTargets(go: Go, release: Distribution): Readonly<Record<Ima
     }),
     coredns: fromGo("coredns"),
     minio: fromGo("minio"),
+    "seldon-operator": fromGo("seldon-operator"),
+    "metrics-server": fromGo("metrics-server"),
     node: image({
       name: "node",
       needs: [base, node],
