@@ -6,7 +6,9 @@ import { publicImages } from "../components/images.ts";
 import { labelsOf } from "../components/labels.ts";
 import { ENFORCE_RESTRICTED } from "../components/restricted.ts";
 import { planCpus } from "../components/serving/cpuPlan.ts";
+import { kubernetes } from "../components/serving/engines/kubernetes.ts";
 import { InferenceService } from "../components/serving/inferenceService.ts";
+import { PINNED_CPU_REQUEST } from "../components/serving/serverPod.ts";
 import { triton } from "../components/serving/triton.ts";
 import { bundleFetch } from "../components/storage/fetch/bundle.ts";
 import { ModelUpload } from "../components/storage/modelUpload.ts";
@@ -60,9 +62,12 @@ const service = new InferenceService(
   "server",
   {
     ...place,
+    engine: kubernetes,
     plan: cpuPlan,
     server: triton({ image: images.triton, memory: config.server.memory, threads: config.cpus / config.instances }),
     model: upload.fetch,
+    cpuRequest: PINNED_CPU_REQUEST,
+    isAutoscaled: false,
     readySeconds: config.server.readySeconds,
   },
   { provider, dependsOn: [upload] },

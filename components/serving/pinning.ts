@@ -32,11 +32,18 @@ export function pinned(command: readonly string[]): string[] {
   return ["bash", "--norc", "-c", PIN, "pinning", ...command];
 }
 
-/** What that command needs to know: the CPU lists of all instances of the node, and which of them is the pod's. */
-export function pinningEnv(instances: readonly InstancePlan[]): EnvVar[] {
+/** The number of a pod in its StatefulSet. */
+const OWN_ORDINAL = { valueFrom: { fieldRef: { fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']" } } };
+
+/**
+ * What that command needs to know: the CPU lists of instances, and which of them is the pod's.
+ *
+ * @param index the pod's own; absent: its ordinal
+ */
+export function pinningEnv(instances: readonly InstancePlan[], index?: number): EnvVar[] {
   return [
     { name: "CPU_LISTS", value: instances.map(({ cpus }) => cpus).join(";") },
-    { name: "POD_INDEX", valueFrom: { fieldRef: { fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']" } } },
+    { name: "POD_INDEX", ...(index === undefined ? OWN_ORDINAL : { value: String(index) }) },
     { name: "READ_BACK", value: READ_BACK },
   ];
 }

@@ -5,19 +5,24 @@ import type { InstancePlan } from "./cpuPlan.ts";
 import type { ModelServer } from "./modelServer.ts";
 import { pinned, pinningEnv } from "./pinning.ts";
 
+/** CPU that a pinned server requests: pinning and not the scheduler gives it its cores. */
+export const PINNED_CPU_REQUEST = "100m";
+
 /**
- * The pod of one server instance. It asks for little CPU, because pinning and not the scheduler gives it its cores, and has no
- * CPU limit, because a quota would stop it in the middle of an inference.
+ * The pod of one server instance. It has no CPU limit, because a quota would stop it in the middle of an inference.
  *
- * @param instances plans of all instances of the node; a pod finds its own by its ordinal
+ * @param instances plans among which the pod finds its own
+ * @param index by this number; absent: by its ordinal
  */
 export function serverPod(args: {
   server: ModelServer;
   model: FetchArgs;
   node: string;
   instances: readonly InstancePlan[];
-}): types.input.core.v1.PodSpec {
-  const { server, model, node, instances } = args;
+  index?: number;
+  cpuRequest: string;
+}) {
+  const { server, model, node, instances, index, cpuRequest } = args;
   const isPinned = instances.some(({ cpus }) => cpus !== null);
   const scratch = Object.entries(server.scratch).map(([mountPath, sizeLimit], index) => ({
     mount: { name: `scratch-${index}`, mountPath },
@@ -34,9 +39,9 @@ export function serverPod(args: {
         name: server.name,
         image: server.image,
         command: isPinned ? pinned(server.command) : [...server.command],
-        env: [...server.env, ...(isPinned ? pinningEnv(instances) : [])],
+        env: [...server.env, ...(isPinned ? pinningEnv(instances, index) : [])],
         ports: Object.entries({ grpc, http, metrics }).map(([name, containerPort]) => ({ name, containerPort })),
-        resources: { requests: { cpu: "100m", memory: server.memory }, limits: { memory: server.memory } },
+        resources: { requests: { cpu: cpuRequest, memory: server.memory }, limits: { memory: server.memory } },
         securityContext: restrictedContainer,
         startupProbe: server.startupProbe,
         readinessProbe: server.readinessProbe,
@@ -48,5 +53,5 @@ export function serverPod(args: {
       },
     ],
     volumes: [{ name: "models", emptyDir: {} }, fetchVolume(model), ...scratch.map(({ volume }) => volume)],
-  };
+  } satisfies types.input.core.v1.PodSpec;
 }
