@@ -6,6 +6,7 @@ import { Settings } from "typebox/system";
 import { Value } from "typebox/value";
 import { PlanError, planCpus } from "../components/serving/cpuPlan.ts";
 import { parseManifest } from "../components/storage/manifest.ts";
+import { COMBINED, combinationProblems } from "./combinations.ts";
 import { describeFaults } from "./faults.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 
@@ -40,7 +41,12 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
     keys.every((key) => Value.Check(ConfigSchema.properties[key], value[key]));
   const isPlannable = isRight("topology", "cluster", "instances", "cpus", "sockets", "reserved", "pinning");
   const model = isRight("model") ? modelVersion(value.model) : { version: "", problems: [] };
-  const problems = [...faults, ...(isPlannable ? planProblems(value) : []), ...model.problems];
+  const problems = [
+    ...faults,
+    ...(isPlannable ? planProblems(value) : []),
+    ...(isRight(...COMBINED) ? combinationProblems(value) : []),
+    ...model.problems,
+  ];
   return faults.length > 0
     ? { problems }
     : { config: { ...value, model: { ...value.model, version: model.version } }, problems };

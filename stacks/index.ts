@@ -4,10 +4,14 @@ import { Benchmark } from "../benchmarks/benchmark.ts";
 import { bundleClient } from "../benchmarks/client/bundle.ts";
 import { publicImages } from "../components/images.ts";
 import { labelsOf } from "../components/labels.ts";
-import { ENFORCE_RESTRICTED } from "../components/restricted.ts";
+import { ENFORCE_BASELINE, ENFORCE_RESTRICTED } from "../components/restricted.ts";
+import { Autoscaler } from "../components/scaling/autoscaler.ts";
+import { MetricsServer } from "../components/scaling/metricsServer.ts";
 import { planCpus } from "../components/serving/cpuPlan.ts";
 import { kubernetes } from "../components/serving/engines/kubernetes.ts";
+import { seldon } from "../components/serving/engines/seldon.ts";
 import { InferenceService } from "../components/serving/inferenceService.ts";
+import { seldonOperator } from "../components/serving/seldon/install.ts";
 import { PINNED_CPU_REQUEST } from "../components/serving/serverPod.ts";
 import { triton } from "../components/serving/triton.ts";
 import { bundleFetch } from "../components/storage/fetch/bundle.ts";
@@ -16,7 +20,9 @@ import { ObjectStore } from "../components/storage/objectStore.ts";
 import { readConfig } from "./config.ts";
 
 const config = readConfig();
-const { cluster, model, benchmark: measure } = config;
+const { cluster, model, autoscaling, benchmark: measure } = config;
+const { executor } = config.seldon;
+const isSeldon = config.engine === "seldon";
 const images = { ...publicImages, ...config.images };
 const cpuPlan = planCpus({ ...config, nodes: cluster.nodes });
 const [client, fetchProgram] = await Promise.all([bundleClient(), bundleFetch()]);
@@ -30,9 +36,11 @@ const name = `inference-${pulumi
   .getStack()
   .toLowerCase()
   .replaceAll(/[^a-z0-9]+/g, "-")}`;
+// Seldon's executor does not meet the level that all our own pods meet.
+const level = isSeldon && executor.enabled ? ENFORCE_BASELINE : ENFORCE_RESTRICTED;
 const namespace = new k8s.core.v1.Namespace(
   "inference",
-  { metadata: { name, labels: { ...labelsOf("inference", name), ...ENFORCE_RESTRICTED } } },
+  { metadata: { name, labels: { ...labelsOf("inference", name), ...level } } },
   { provider },
 );
 const place = { namespace: name, domain: cluster.domain };
@@ -58,20 +66,47 @@ const upload = new ModelUpload(
   { provider, dependsOn: [namespace] },
 );
 
+const operator = isSeldon
+  ? seldonOperator(
+      "seldon-operator",
+      { ...config.seldon, watched: name, image: images["seldon-operator"], executorPort: executor.httpPort },
+      { provider, dependsOn: [namespace] },
+    )
+  : [];
+const throughExecutor = executor.enabled
+  ? { ...executor, ports: { http: executor.httpPort, grpc: executor.grpcPort } }
+  : undefined;
+
 const service = new InferenceService(
   "server",
   {
     ...place,
-    engine: kubernetes,
+    engine: isSeldon ? seldon(throughExecutor) : kubernetes,
     plan: cpuPlan,
     server: triton({ image: images.triton, memory: config.server.memory, threads: config.cpus / config.instances }),
     model: upload.fetch,
-    cpuRequest: PINNED_CPU_REQUEST,
-    isAutoscaled: false,
+    cpuRequest: autoscaling.resourceLimiting ?? PINNED_CPU_REQUEST,
+    isAutoscaled: autoscaling.enabled,
     readySeconds: config.server.readySeconds,
   },
-  { provider, dependsOn: [upload] },
+  { provider, dependsOn: [upload, ...operator] },
 );
+
+const metricsServer = config.metricsServer.enabled
+  ? [
+      new MetricsServer(
+        "metrics-server",
+        { ...config.metricsServer, image: images["metrics-server"] },
+        { provider, dependsOn: [namespace] },
+      ),
+    ]
+  : [];
+if (autoscaling.enabled)
+  new Autoscaler(
+    "autoscaler",
+    { ...autoscaling, namespace: name, targets: service.scaleTargets, min: config.instances },
+    { provider, dependsOn: [service, ...metricsServer] },
+  );
 
 const experiment = measure.enabled
   ? new Benchmark(

@@ -18,6 +18,11 @@ const choice = <const T extends string[]>(description: string, values: [...T]) =
   Type.Enum(values, { description, default: values[0] });
 const quantity = (description: string, defaultValue: string) =>
   Type.String({ description, pattern: "^[0-9]+(Ki|Mi|Gi|Ti)$", default: defaultValue });
+const cpu = (description: string, defaultValue?: string) =>
+  text(description, {
+    pattern: "^([1-9][0-9]*m|[0-9]+([.][0-9]+)?)$",
+    ...(defaultValue ? { default: defaultValue } : {}),
+  });
 const image = (description: string) => Type.Optional(text(description));
 
 /** Names become Kubernetes names and labels. */
@@ -34,7 +39,28 @@ export const ConfigSchema = Type.Object(
       "How a server is kept on its cores: `numactl` pins it when it starts (with `taskset` where the image has no numactl); `none` leaves it to the kernel.",
       ["numactl", "none"],
     ),
-    engine: choice("What runs the servers: `kubernetes` is a plain StatefulSet per node.", ["kubernetes"]),
+    engine: choice(
+      "What runs the servers: `kubernetes` is a plain StatefulSet per node, `seldon` a SeldonDeployment per node (docs/seldon.md).",
+      ["kubernetes", "seldon"],
+    ),
+    seldon: object("The engine `seldon`.", {
+      operator: choice(
+        "Where its operator comes from: `manifests` of this program, the official `chart` (with the executor), or it is `installed` already.",
+        ["manifests", "chart", "installed"],
+      ),
+      namespace: text("Namespace of the operator; it must be its own.", { pattern: NAME, default: "seldon-system" }),
+      executor: object("Seldon's executor in front of each server.", {
+        enabled: flag("Send requests through it; otherwise they go to the servers themselves.", false),
+        cpu: cpu("CPU it requests; it has no limit.", "1"),
+        memory: quantity("Memory it may use.", "512Mi"),
+        httpPort: count(
+          "Its port for HTTP (`executor.port` of the chart); must differ from the server's, whose pod it is in.",
+          1,
+          8090,
+        ),
+        grpcPort: count("Its port for gRPC.", 1, 5001),
+      }),
+    }),
     cluster: object(
       "Where the stack is deployed. Never the current context: it has to be named.",
       {
@@ -108,6 +134,45 @@ export const ConfigSchema = Type.Object(
       size: quantity("Size of its volume.", "10Gi"),
       storageClass: Type.Optional(text("Storage class of its volume. Default: the cluster's.")),
       protect: flag("Keep the volume, and refuse to destroy or replace the store.", false),
+    }),
+    metricsServer: object("metrics-server, for clusters that do not have it yet.", {
+      enabled: flag("Install it. Many clusters have it already.", false),
+      resolution: Type.Integer({
+        description: "How often it asks the nodes, in seconds.",
+        minimum: 10,
+        default: 15,
+      }),
+      insecureKubelets: flag(
+        "Talk to kubelets whose certificate the cluster's authority has not signed, as many installers leave them.",
+        false,
+      ),
+    }),
+    autoscaling: object("More servers under load, fewer without; from `instances` on each node upwards.", {
+      enabled: flag("Scale with the CPU that the servers use. Needs `pinning` none.", false),
+      max: count("Most servers per node.", 1, 2),
+      averageUtilization: Type.Integer({
+        description: "CPU use to keep to, in percent of what the servers request.",
+        minimum: 1,
+        maximum: 1000,
+        default: 50,
+      }),
+      resourceLimiting: Type.Optional(
+        cpu("CPU that each server requests, of which its use is measured; not a whole number."),
+      ),
+      stabilization: object("For how long a need must have stood before it is acted on.", {
+        up: Type.Integer({
+          description: "Before a server is added, in seconds.",
+          minimum: 0,
+          maximum: 3600,
+          default: 0,
+        }),
+        down: Type.Integer({
+          description: "Before a server is removed, in seconds.",
+          minimum: 0,
+          maximum: 3600,
+          default: 300,
+        }),
+      }),
     }),
     images: object("Image references in the place of the public ones (components/images.ts).", {
       minio: image("Object store."),
