@@ -1,5 +1,5 @@
 import * as k8s from "@pulumi/kubernetes";
-import { PLAN_LABEL } from "../../labels.ts";
+import { PLAN_LABEL, SET_LABEL } from "../../labels.ts";
 import { serverPod } from "../serverPod.ts";
 import type { Engine } from "./engine.ts";
 import { workloadName } from "./workloadName.ts";
@@ -14,7 +14,7 @@ export const kubernetes: Engine = (args, opts) => {
     pod: serverPod({ ...args, node, instances }),
   }));
   for (const { set, node, instances, pod } of nodes) {
-    const own = { ...labels, "inference-stack/set": set };
+    const own = { ...labels, [SET_LABEL]: set };
     new k8s.apps.v1.StatefulSet(
       `${name}-${node}`,
       {
@@ -24,7 +24,7 @@ export const kubernetes: Engine = (args, opts) => {
           // Left out it is the autoscaler's; set, every deployment would take it back.
           ...(isAutoscaled && instances.length > 0 ? {} : { replicas: instances.length }),
           podManagementPolicy: "Parallel",
-          selector: { matchLabels: { ...selector, "inference-stack/set": set } },
+          selector: { matchLabels: { ...selector, [SET_LABEL]: set } },
           template: { metadata: { labels: { ...own, [PLAN_LABEL]: plan.hash } }, spec: pod },
         },
       },

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
-import { PLAN_LABEL } from "../../labels.ts";
+import { PLAN_LABEL, SET_LABEL } from "../../labels.ts";
 import type { InstancePlan } from "../cpuPlan.ts";
 import { API_VERSION, KIND } from "../seldon/definition.ts";
 import { deploymentName, type Executor, type Predictor, seldonSpec, waitFor } from "../seldon/deployment.ts";
@@ -20,7 +20,7 @@ export interface ExecutorPorts {
  */
 export function seldon(executor?: Executor & { readonly ports: ExecutorPorts }): Engine {
   return (args, opts) => {
-    const { name, namespace, labels, plan, server, isAutoscaled, readySeconds } = args;
+    const { name, namespace, labels, selector, plan, server, isAutoscaled, readySeconds } = args;
     const nodes = plan.nodes.map(({ name: node, instances }) => {
       const set = workloadName(name, node);
       return { node, set, instances, predictors: predictorsOf(args, node, instances) };
@@ -30,7 +30,8 @@ export function seldon(executor?: Executor & { readonly ports: ExecutorPorts }):
       const spec = {
         name: set,
         predictors,
-        labels: { ...labels, "inference-stack/set": set, [PLAN_LABEL]: plan.hash },
+        labels: { ...labels, [SET_LABEL]: set, [PLAN_LABEL]: plan.hash },
+        selector: { ...selector, [SET_LABEL]: set },
         revision: createHash("sha256")
           .update(JSON.stringify([plan.hash, pods, executor]))
           .digest("hex")

@@ -21,8 +21,10 @@ export interface SeldonDeploymentArgs {
   readonly name: string;
   /** None: the SeldonDeployment stays, without pods. */
   readonly predictors: readonly Predictor[];
-  /** Labels of every pod. */
+  /** Labels of every pod. The operator puts some of its own over them. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Those of them that select exactly these pods. */
+  readonly selector: Readonly<Record<string, string>>;
   /** Changes with anything in the pods. 8 hexadecimal digits. */
   readonly revision: string;
   /** Without one, requests go to the servers themselves. */
@@ -41,13 +43,13 @@ const IDLE = {
 
 /** Spec of a SeldonDeployment. */
 export function seldonSpec(args: SeldonDeploymentArgs) {
-  const { predictors, labels } = args;
+  const { predictors, selector } = args;
   const shares = weights(predictors.length);
   return {
     protocol: "v2",
     // Always there: without it, the operator removes it again and again, many times a second, after the first edit.
     replicas: predictors[0]?.replicas ?? 0,
-    podSelector: Object.entries(labels)
+    podSelector: Object.entries(selector)
       .map(([key, value]) => `${key}=${value}`)
       .join(","),
     predictors: predictors.length === 0 ? [IDLE] : predictors.map((p, i) => predictor(args, p, i, shares[i]!)),
