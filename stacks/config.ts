@@ -38,7 +38,16 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
   const faults = describeFaults(ConfigSchema, value, Value.Errors(ConfigSchema, value));
   const isRight = (...keys: (keyof Config)[]) =>
     keys.every((key) => Value.Check(ConfigSchema.properties[key], value[key]));
-  const isPlannable = isRight("topology", "cluster", "instances", "cpus", "sockets", "reserved", "pinning");
+  const isPlannable = isRight(
+    "topology",
+    "cluster",
+    "instances",
+    "cpus",
+    "sockets",
+    "reserved",
+    "pinning",
+    "threadsPerCore",
+  );
   const model = isRight("model") ? modelVersion(value.model) : { version: "", problems: [] };
   const problems = [...faults, ...(isPlannable ? planProblems(value) : []), ...model.problems];
   return faults.length > 0

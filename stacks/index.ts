@@ -61,7 +61,11 @@ const service = new InferenceService(
   {
     ...place,
     plan: cpuPlan,
-    server: triton({ image: images.triton, memory: config.server.memory, threads: config.cpus / config.instances }),
+    server: triton({
+      image: images.triton,
+      memory: config.server.memory,
+      threads: (config.cpus / config.instances) * config.threadsPerCore,
+    }),
     model: upload.fetch,
     readySeconds: config.server.readySeconds,
   },

@@ -25,20 +25,27 @@ const NAME = "^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$";
 /** Names of cluster nodes may contain dots. */
 const NODE_NAME = "^[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?$";
 
+const coreList = Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1 });
+
 export const ConfigSchema = Type.Object(
   {
     instances: count("Model servers per node.", 1),
     cpus: count("Physical CPU cores per node given to serving; divided equally among the instances.", 1),
     sockets: count("NUMA nodes per node that these cores are taken from, in equal parts.", 1),
     pinning: choice(
-      "How a server is kept on its cores: `numactl` pins it when it starts (with `taskset` where the image has no numactl); `none` leaves it to the kernel.",
-      ["numactl", "none"],
+      "How a server is kept on its cores: `numactl` pins it when it starts (with `taskset` where the image has no numactl); `cpuset` has the kubelet's static CPU manager give it cores for itself; `none` leaves it to the kernel.",
+      ["numactl", "cpuset", "none"],
+    ),
+    threadsPerCore: count(
+      "Hardware threads of each core that serving uses. 1 leaves the others idle; 2 uses both threads of cores that have two.",
+      1,
+      1,
     ),
     engine: choice("What runs the servers: `kubernetes` is a plain StatefulSet per node.", ["kubernetes"]),
     cluster: object(
       "Where the stack is deployed. Never the current context: it has to be named.",
       {
-        kind: choice("`embedded` is the one-node cluster that `npm start` boots; `kubeconfig` is any other.", [
+        kind: choice("`embedded` is the cluster that `npm start` boots on this machine; `kubeconfig` is any other.", [
           "kubeconfig",
           "embedded",
         ]),
@@ -46,9 +53,16 @@ export const ConfigSchema = Type.Object(
         context: text("Name of the context in that file."),
         nodes: Type.Optional(
           count(
-            "How many nodes of `topology` serve, from the first. Default: all. Lower this before a node is removed from `topology`.",
+            "How many nodes of `topology` serve, from the first. Default: all. Lower this before a node is removed from `topology`. Of an embedded cluster: how many nodes it has. Default: 1.",
             1,
           ),
+        ),
+        cores: Type.Optional(
+          Type.Array(coreList, {
+            description:
+              "Of an embedded cluster: the cores of each node, such as `[[0], [1]]`. Default: this machine's in equal parts.",
+            minItems: 1,
+          }),
         ),
         domain: text("DNS domain of the cluster.", { default: "cluster.local" }),
       },
@@ -59,15 +73,26 @@ export const ConfigSchema = Type.Object(
         "One node.",
         {
           name: text("Value of the node's label `kubernetes.io/hostname`.", { pattern: NODE_NAME }),
-          numa: Type.Array(Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1 }), {
-            description: "By NUMA node: the Linux CPU number of the first hardware thread of every physical core.",
+          numa: Type.Array(Type.Array(Type.Integer({ minimum: 0 })), {
+            description:
+              "By number of the NUMA node: the Linux CPU number of the first hardware thread of every physical core. An empty list is a NUMA node without cores.",
             minItems: 1,
           }),
-          smt: count("Hardware threads per core; serving uses one of each.", 1, 1),
+          smt: count("Hardware threads per core.", 1, 1),
+          siblings: Type.Optional(
+            Type.Array(coreList, {
+              description:
+                "The Linux CPU numbers of all hardware threads of each core, its first thread first. Needed when `threadsPerCore` is not 1.",
+            }),
+          ),
         },
         true,
       ),
-      { description: "The nodes' CPUs. Detected by `npm start` on the embedded cluster.", minItems: 1 },
+      {
+        description:
+          "The nodes' CPUs. Filled in by `npm start` on the embedded cluster; `npm run topology` prints those of any other.",
+        minItems: 1,
+      },
     ),
     reserved: object("Cores per node kept from serving; the lowest are reserved first.", {
       system: count("Cores for the system and the cluster's own daemons.", 0, 0),

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { parseCpuList, readTopology } from "../../local/cluster/topology.ts";
+import { parseCpuList } from "../../components/serving/cpuList.ts";
+import { readTopology } from "../../local/cluster/topology.ts";
 
 let root: string;
 beforeEach(() => {
@@ -51,6 +52,12 @@ describe("readTopology", () => {
         [2, 3],
       ],
       smt: 2,
+      siblings: [
+        [0, 4],
+        [1, 5],
+        [2, 6],
+        [3, 7],
+      ],
     });
   });
 
@@ -61,14 +68,22 @@ describe("readTopology", () => {
       "node/node1/cpulist": "",
       ...siblings({ 0: "0-1", 2: "2-3", 3: "2-3" }),
     });
-    expect(readTopology("n", root)).toEqual({ name: "n", numa: [[0, 2]], smt: 2 });
+    expect(readTopology("n", root)).toEqual({
+      name: "n",
+      numa: [[0, 2]],
+      smt: 2,
+      siblings: [[0], [2, 3]], // the sibling of CPU 0 is offline
+    });
   });
 
-  it("takes a kernel without NUMA as one node, and sorts node10 after node2", () => {
+  it("takes a kernel without NUMA as one node", () => {
     machine({ "cpu/online": "0-1" });
-    expect(readTopology("n", root).numa).toEqual([[0, 1]]);
-    machine({ "node/node10/cpulist": "1", "node/node2/cpulist": "0" });
-    expect(readTopology("n", root).numa).toEqual([[0], [1]]);
+    expect(readTopology("n", root)).toEqual({ name: "n", numa: [[0, 1]], smt: 1 });
+  });
+
+  it("keeps the numbers of NUMA nodes where some have no cores or are not there", () => {
+    machine({ "cpu/online": "0-1", "node/node0/cpulist": "", "node/node3/cpulist": "0", "node/node1/cpulist": "1" });
+    expect(readTopology("n", root).numa).toEqual([[], [1], [], [0]]);
   });
 });
 

@@ -1,12 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  formatCpuList,
-  type NodeTopology,
-  PlanError,
-  type PlanRequest,
-  planCpus,
-} from "../../../components/serving/cpuPlan.ts";
+import { formatCpuList } from "../../../components/serving/cpuList.ts";
+import { type NodeTopology, PlanError, type PlanRequest, planCpus } from "../../../components/serving/cpuPlan.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const twoSockets: NodeTopology = { name: "node1", numa: [range(0, 23), range(24, 47)], smt: 2 };
