@@ -125,9 +125,13 @@ function kubeletConfig({ folder: shared, network, nodes }: ClusterSpec, { name, 
     serializeImagePulls: false,
     syncFrequency: "10s",
     shutdownGracePeriod: "0s",
-    // The machine's memory is all nodes' together: each offers its part.
-    systemReserved: { memory: String(totalmem() - Math.floor(totalmem() / nodes.length)) },
-    ...(sharedCpus === null ? {} : { cpuManagerPolicy: "static", reservedSystemCPUs: sharedCpus }),
+    systemReserved: {
+      // The machine's memory is all nodes' together: each offers its part.
+      memory: String(totalmem() - Math.floor(totalmem() / nodes.length)),
+      ...(sharedCpus && "quantity" in sharedCpus ? { cpu: sharedCpus.quantity } : {}),
+    },
+    ...(sharedCpus ? { cpuManagerPolicy: "static" } : {}),
+    ...(sharedCpus && "list" in sharedCpus ? { reservedSystemCPUs: sharedCpus.list } : {}),
   };
 }
 

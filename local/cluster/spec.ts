@@ -17,8 +17,11 @@ export interface ClusterSpec {
 export interface NodeShape {
   /** Its CPUs; null for all of this machine's. */
   readonly cpus: string | null;
-  /** CPUs that the kubelet keeps for what has none of its own, under its static CPU manager; null for no CPU manager. */
-  readonly sharedCpus: string | null;
+  /**
+   * CPUs that the kubelet's static CPU manager keeps for pods that have none of their own: a list, or a quantity of which it
+   * takes the next whole number, lowest first. null: no CPU manager.
+   */
+  readonly sharedCpus: { readonly list: string } | { readonly quantity: string } | null;
 }
 
 /** One node. */

@@ -27,16 +27,27 @@ export function stackNodes(config: Readonly<Record<string, unknown>>, machine: N
   const isStatic = key("pinning") === "cpuset";
   return coresByNode.map((cores, index) => {
     const topology = partOf(machine, nodeName(index), cores);
-    const shared = threadsOf(topology, reservedCores(config, topology));
     const isWhole = cores.length === machine.numa.flat().length;
     return {
       topology,
       shape: {
         cpus: isWhole ? null : formatCpuList(threadsOf(topology, cores)),
-        sharedCpus: isStatic && shared.length > 0 ? formatCpuList(shared) : null,
+        sharedCpus: isStatic ? sharedCpus(topology, reservedCores(config, topology)) : null,
       },
     };
   });
+}
+
+/**
+ * The reserved cores, as the kubelet's CPU manager keeps them. As a list they are lost to the scheduler, which then finds no
+ * place for any pod besides the servers on a machine of few cores. As a quantity they are the lowest too where there is one
+ * NUMA node, and of the last of them only a tenth is lost: what runs there can ask for the rest.
+ */
+function sharedCpus(topology: NodeTopology, reserved: readonly number[]): NodeShape["sharedCpus"] {
+  const cpus = threadsOf(topology, reserved);
+  if (cpus.length === 0) return null;
+  const isOneNumaNode = topology.numa.filter((cores) => cores.length > 0).length === 1;
+  return isOneNumaNode ? { quantity: `${cpus.length * 1000 - 900}m` } : { list: formatCpuList(cpus) };
 }
 
 /** The cores of a node that the stack keeps from serving. None if that would be all. */
