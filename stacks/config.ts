@@ -8,6 +8,7 @@ import { PlanError, planCpus } from "../components/serving/cpuPlan.ts";
 import { parseManifest } from "../components/storage/manifest.ts";
 import { describeFaults } from "./faults.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
+import { serverProblems } from "./server.ts";
 
 /** A stack's config, complete and consistent. `model.version` is there whether it was given or read from `model.source`. */
 export type StackConfig = Config & { readonly model: { readonly version: string } };
@@ -49,7 +50,13 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
     "threadsPerCore",
   );
   const model = isRight("model") ? modelVersion(value.model) : { version: "", problems: [] };
-  const problems = [...faults, ...(isPlannable ? planProblems(value) : []), ...model.problems];
+  const isServable = isRight("server", "model", "cluster", "engine", "images", "benchmark");
+  const problems = [
+    ...faults,
+    ...(isPlannable ? planProblems(value) : []),
+    ...model.problems,
+    ...(isServable ? serverProblems(value) : []),
+  ];
   return faults.length > 0
     ? { problems }
     : { config: { ...value, model: { ...value.model, version: model.version } }, problems };

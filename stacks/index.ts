@@ -7,16 +7,18 @@ import { labelsOf } from "../components/labels.ts";
 import { ENFORCE_RESTRICTED } from "../components/restricted.ts";
 import { planCpus } from "../components/serving/cpuPlan.ts";
 import { InferenceService } from "../components/serving/inferenceService.ts";
-import { triton } from "../components/serving/triton.ts";
 import { bundleFetch } from "../components/storage/fetch/bundle.ts";
 import { ModelUpload } from "../components/storage/modelUpload.ts";
 import { ObjectStore } from "../components/storage/objectStore.ts";
 import { readConfig } from "./config.ts";
+import { modelServerOf, requestsOf, serverWarnings } from "./server.ts";
 
 const config = readConfig();
 const { cluster, model, benchmark: measure } = config;
 const images = { ...publicImages, ...config.images };
 const cpuPlan = planCpus({ ...config, nodes: cluster.nodes });
+const requests = requestsOf(config);
+for (const warning of serverWarnings(config)) pulumi.log.warn(warning);
 const [client, fetchProgram] = await Promise.all([bundleClient(), bundleFetch()]);
 
 const provider = new k8s.Provider("cluster", {
@@ -61,17 +63,14 @@ const service = new InferenceService(
   {
     ...place,
     plan: cpuPlan,
-    server: triton({
-      image: images.triton,
-      memory: config.server.memory,
-      threads: (config.cpus / config.instances) * config.threadsPerCore,
-    }),
+    server: modelServerOf(config, images, (config.cpus / config.instances) * config.threadsPerCore),
     model: upload.fetch,
     readySeconds: config.server.readySeconds,
   },
   { provider, dependsOn: [upload] },
 );
 
+const inputs = { ...upload.fetch, subPath: requests.folder };
 const experiment = measure.enabled
   ? new Benchmark(
       "benchmark",
@@ -79,7 +78,12 @@ const experiment = measure.enabled
         namespace: name,
         service,
         plan: cpuPlan,
-        target: { protocol: measure.protocol, model: model.name, input: model.input, output: model.output },
+        target: {
+          protocol: measure.protocol,
+          model: requests.name,
+          input: requests.input,
+          output: requests.output,
+        },
         load: {
           mode: "closed",
           clients: measure.clients,
@@ -92,7 +96,7 @@ const experiment = measure.enabled
         rerun: measure.rerun,
         image: images.node,
         client,
-        inputs: upload.fetch,
+        inputs,
       },
       { provider, dependsOn: [namespace] },
     )

@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from "typebox";
+import { type ServerName, serverKinds } from "../components/serving/servers/kinds.ts";
 
 /**
  * The one definition of a stack's config: from it come the type, the defaults, the check, docs/config.md and
@@ -114,13 +115,31 @@ export const ConfigSchema = Type.Object(
             pattern: "^[A-Za-z0-9][-._A-Za-z0-9]{0,62}$",
           }),
         ),
-        input: text("Name of the input tensor.", { default: "data" }),
-        output: text("Name of the output tensor whose largest entry is the answer.", { default: "prob" }),
+        inputs: choice(
+          "What requests carry: `tensor` numbers as the network takes them; `jpeg` files, which the model `<name>-jpeg` of the same folder takes.",
+          ["tensor", "jpeg"],
+        ),
+        input: Type.Optional(text("Name of the input tensor. Default: `data`; for jpeg `image`.")),
+        output: Type.Optional(
+          text(
+            "Name of the output tensor that is the answer: a score for each class, or the name of the class. Default: `prob`; for jpeg `label`, but `prob` of ovms, which computes no names.",
+          ),
+        ),
       },
       true,
     ),
     server: object("The model server.", {
-      kind: choice("Which server.", ["triton"]),
+      kind: choice(
+        "Which server: `triton`, `ovms` (OpenVINO Model Server), `mlserver`, or `dlrs` (Deep Learning Reference Stack, discontinued). docs/model-servers.md says what each speaks.",
+        Object.keys(serverKinds) as ServerName[],
+      ),
+      api: Type.Optional(
+        Type.Enum(["v2", "tensorflow-serving"], {
+          description:
+            "API that it has to speak: `v2` (Open Inference Protocol) or `tensorflow-serving`, for which ovms is an older release. Default: v2; of dlrs tensorflow-serving.",
+        }),
+      ),
+      gpus: count("NVIDIA GPUs of each instance (`nvidia.com/gpu`).", 0, 0),
       memory: quantity("Memory of one instance.", "1Gi"),
       readySeconds: count(
         "How long all instances may take to become ready, in seconds; the first time this includes pulling the image.",
@@ -138,6 +157,10 @@ export const ConfigSchema = Type.Object(
       minio: image("Object store."),
       node: image("Node.js, for the load client and for fetching models."),
       triton: image("Triton Inference Server."),
+      ovms: image("OpenVINO Model Server."),
+      "ovms-tensorflow-serving": image("OpenVINO Model Server with the API of TensorFlow Serving."),
+      mlserver: image("MLServer."),
+      dlrs: image("Deep Learning Reference Stack."),
       "seldon-operator": image("Operator of the engine `seldon`."),
       "metrics-server": image("metrics-server."),
       pause: image("Pod sandbox of the embedded cluster; the stack itself does not use it."),

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { labelsOf, PLAN_LABEL, selectorOf } from "../labels.ts";
 import type { FetchArgs } from "../storage/fetch/container.ts";
 import type { CpuPlan } from "./cpuPlan.ts";
-import type { ModelServer, Protocol } from "./modelServer.ts";
+import { type ModelServer, namedPorts, type Ports } from "./modelServer.ts";
 import { serverPod } from "./serverPod.ts";
 
 export interface InferenceServiceArgs {
@@ -23,7 +23,7 @@ export interface InferenceServiceArgs {
 export interface Endpoint {
   /** DNS name that stands for the addresses of all instances. */
   readonly host: string;
-  readonly ports: Readonly<Record<Protocol | "metrics", number>>;
+  readonly ports: Ports;
 }
 
 /**
@@ -47,12 +47,7 @@ export class InferenceService extends pulumi.ComponentResource {
     const child = { parent: this, dependsOn: opts?.dependsOn };
     const labels = labelsOf("server", name);
     const selector = selectorOf("server", name);
-    const { "v2-grpc": grpc, "v2-rest": http, metrics } = server.ports;
-    const ports = Object.entries({ grpc, http, metrics }).map(([port, number]) => ({
-      name: port,
-      port: number,
-      targetPort: port,
-    }));
+    const ports = namedPorts(server.ports).map(({ name, port }) => ({ name, port, targetPort: name }));
     const metadata = { namespace, labels };
 
     // Headless: a client sees every instance and spreads its connections itself; one HTTP/2 connection would load one pod.

@@ -2,7 +2,7 @@ import type { types } from "@pulumi/kubernetes";
 import { restrictedContainer, restrictedPod } from "../restricted.ts";
 import { type FetchArgs, fetchContainer, fetchVolume } from "../storage/fetch/container.ts";
 import type { InstancePlan } from "./cpuPlan.ts";
-import type { ModelServer } from "./modelServer.ts";
+import { type ModelServer, namedPorts } from "./modelServer.ts";
 import { pinned, pinningEnv } from "./pinning.ts";
 
 /**
@@ -23,7 +23,7 @@ export function serverPod(args: {
     mount: { name: `scratch-${index}`, mountPath },
     volume: { name: `scratch-${index}`, emptyDir: { medium: "Memory", sizeLimit } },
   }));
-  const { "v2-grpc": grpc, "v2-rest": http, metrics } = server.ports;
+  const gpus: Record<string, string> = server.gpus ? { "nvidia.com/gpu": String(server.gpus) } : {};
   return {
     ...restrictedPod,
     nodeSelector: { "kubernetes.io/hostname": node },
@@ -35,8 +35,11 @@ export function serverPod(args: {
         image: server.image,
         command: isPinned ? pinned(server.command) : [...server.command],
         env: [...server.env, ...(isPinned ? pinningEnv(instances) : [])],
-        ports: Object.entries({ grpc, http, metrics }).map(([name, containerPort]) => ({ name, containerPort })),
-        resources: { requests: { cpu: "100m", memory: server.memory }, limits: { memory: server.memory } },
+        ports: namedPorts(server.ports).map(({ name, port }) => ({ name, containerPort: port })),
+        resources: {
+          requests: { cpu: "100m", memory: server.memory },
+          limits: { memory: server.memory, ...gpus },
+        },
         securityContext: restrictedContainer,
         startupProbe: server.startupProbe,
         readinessProbe: server.readinessProbe,

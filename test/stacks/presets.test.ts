@@ -48,7 +48,10 @@ describe.each(Object.entries(published))("%s, as published", async (stack, insta
       expect(value("CPU_LISTS").split(";")).toEqual(instances.map(({ cpus }) => cpus));
       expect(value("INFERENCE_NUM_THREADS")).toBe(String(instances[0].threads));
       expect(value("NUM_STREAMS")).toBe("1");
-      expect(value("OMP_NUM_THREADS")).toBe("1"); // OpenVINO computes; another OpenMP pool beside it would fight for the cores
+      expect(value("OMP_NUM_THREADS")).toBe(String(instances[0].threads));
+      expect(value("KMP_SETTINGS")).toBe("1");
+      expect(value("KMP_AFFINITY")).toBe("granularity=fine,verbose,compact,1,0");
+      expect(value("KMP_BLOCKTIME")).toBe("1");
     }
   });
 });
