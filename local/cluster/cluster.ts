@@ -97,6 +97,8 @@ async function boot(spec: ClusterSpec, images: ClusterImages, tell: Tell): Promi
   await until("the API server", apiAnswers);
   tell(`API server ready after ${seconds()} at ${apiOf(nodes[0].link.address)}`);
   await forgetOtherNodes(names);
+  // The first node's containerd is older than the API; the others start beside it.
+  for (const name of names) await until(`containerd of ${name}`, () => ctr(name, ["version"]).then(() => true));
   await loadImages([images.pause, images.coredns], tell);
   for (const object of addons(network, images.coredns.ref))
     await kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], JSON.stringify(object));
