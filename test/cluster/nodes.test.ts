@@ -4,13 +4,12 @@ import { run } from "../../local/exec.ts";
 
 // A cluster of its own: it is stopped, killed and booted in other shapes. The instance is read when the modules are loaded.
 process.env.INFERENCE_STACK_INSTANCE += "-nodes";
-const { kubectl, loadImages, purgeCluster, readyNodes, startCluster, stopCluster } = await import(
-  "../../local/cluster/cluster.ts"
-);
+const { kubectl, loadImages, readyNodes, startCluster, stopCluster } = await import("../../local/cluster/cluster.ts");
 const { linkOf, networkOf } = await import("../../local/cluster/network.ts");
 const { initOf, running } = await import("../../local/cluster/process.ts");
 const { readTopology } = await import("../../local/cluster/topology.ts");
-const { instance, state } = await import("../../local/paths.ts");
+const { instance, state, stateDir } = await import("../../local/paths.ts");
+const { stop } = await import("../../local/stop.ts");
 const { ensure } = await import("../../local/toolchain/index.ts");
 type NodeShape = import("../../local/cluster/spec.ts").NodeShape;
 
@@ -125,7 +124,7 @@ describe.skipIf(b === undefined)("a cluster of two nodes on one machine", () => 
   beforeAll(async () => {
     const { bin, images } = await ensure(["kubernetes", "pause", "coredns", "node"]);
     image = images.node.ref;
-    await purgeCluster();
+    await stop(true);
     boot = async (nodes) => {
       const told: string[] = [];
       await startCluster(bin, images, (line) => told.push(line), nodes);
@@ -134,8 +133,8 @@ describe.skipIf(b === undefined)("a cluster of two nodes on one machine", () => 
     };
   });
   afterAll(async () => {
-    await purgeCluster();
-    expect(existsSync(state.cluster)).toBe(false);
+    await stop(true);
+    expect(existsSync(stateDir)).toBe(false);
   });
 
   it("comes up with both nodes Ready, each offering its own core", async () => {
