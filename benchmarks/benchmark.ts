@@ -119,7 +119,7 @@ export function benchmarkSpec(name: string, args: BenchmarkArgs): BenchmarkSpec 
   const clientCpus = plan.nodes[0].clientCpus ?? undefined;
   const count = plan.nodes.reduce((sum, { instances }) => sum + instances.length, 0);
   const chosen = {
-    target: { ...target, host, port: ports[target.protocol] },
+    target: { ...target, host, port: ports[target.protocol]! },
     load,
     thresholds,
     servers: {

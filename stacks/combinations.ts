@@ -1,10 +1,15 @@
+import { serverKinds } from "../components/serving/servers/kinds.ts";
 import type { Config } from "./schema.ts";
 
-type Parts = Pick<Config, "engine" | "pinning" | "cluster" | "instances" | "seldon" | "autoscaling" | "metricsServer">;
+type Parts = Pick<
+  Config,
+  "engine" | "pinning" | "cluster" | "server" | "instances" | "seldon" | "autoscaling" | "metricsServer"
+>;
 export const COMBINED = [
   "engine",
   "pinning",
   "cluster",
+  "server",
   "instances",
   "seldon",
   "autoscaling",
@@ -16,7 +21,7 @@ export function combinationProblems(config: Parts): string[] {
   return [...(config.engine === "seldon" ? seldonProblems(config) : []), ...autoscalingProblems(config)];
 }
 
-function seldonProblems({ seldon, cluster }: Parts): string[] {
+function seldonProblems({ seldon, server, cluster }: Parts): string[] {
   const problems: string[] = [];
   if (seldon.operator !== "manifests" && cluster.kind === "embedded")
     problems.push(
@@ -26,6 +31,13 @@ function seldonProblems({ seldon, cluster }: Parts): string[] {
     problems.push(
       "seldon.executor: the operator of seldon.operator manifests comes without Seldon's executor; use chart or installed, or leave the executor out, and requests go to the servers themselves",
     );
+  const kind = serverKinds[server.kind];
+  const taken = Object.values(kind.ports(server.api ?? kind.apis[0]));
+  for (const port of ["httpPort", "grpcPort"] as const)
+    if (seldon.executor.enabled && taken.includes(seldon.executor[port]))
+      problems.push(
+        `seldon.executor.${port}: ${seldon.executor[port]} is a port of ${server.kind} itself, which is in the same pod; taken are ${[...new Set(taken)].join(", ")}`,
+      );
   return problems;
 }
 

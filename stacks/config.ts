@@ -9,6 +9,7 @@ import { parseManifest } from "../components/storage/manifest.ts";
 import { COMBINED, combinationProblems } from "./combinations.ts";
 import { describeFaults } from "./faults.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
+import { serverProblems } from "./server.ts";
 
 /** A stack's config, complete and consistent. `model.version` is there whether it was given or read from `model.source`. */
 export type StackConfig = Config & { readonly model: { readonly version: string } };
@@ -39,13 +40,24 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
   const faults = describeFaults(ConfigSchema, value, Value.Errors(ConfigSchema, value));
   const isRight = (...keys: (keyof Config)[]) =>
     keys.every((key) => Value.Check(ConfigSchema.properties[key], value[key]));
-  const isPlannable = isRight("topology", "cluster", "instances", "cpus", "sockets", "reserved", "pinning");
+  const isPlannable = isRight(
+    "topology",
+    "cluster",
+    "instances",
+    "cpus",
+    "sockets",
+    "reserved",
+    "pinning",
+    "threadsPerCore",
+  );
   const model = isRight("model") ? modelVersion(value.model) : { version: "", problems: [] };
+  const isServable = isRight("server", "model", "cluster", "engine", "images", "benchmark");
   const problems = [
     ...faults,
     ...(isPlannable ? planProblems(value) : []),
     ...(isRight(...COMBINED) ? combinationProblems(value) : []),
     ...model.problems,
+    ...(isServable ? serverProblems(value) : []),
   ];
   return faults.length > 0
     ? { problems }

@@ -13,11 +13,11 @@ import { seldon } from "../components/serving/engines/seldon.ts";
 import { InferenceService } from "../components/serving/inferenceService.ts";
 import { seldonOperator } from "../components/serving/seldon/install.ts";
 import { PINNED_CPU_REQUEST } from "../components/serving/serverPod.ts";
-import { triton } from "../components/serving/triton.ts";
 import { bundleFetch } from "../components/storage/fetch/bundle.ts";
 import { ModelUpload } from "../components/storage/modelUpload.ts";
 import { ObjectStore } from "../components/storage/objectStore.ts";
 import { readConfig } from "./config.ts";
+import { modelServerOf, requestsOf, serverWarnings } from "./server.ts";
 
 const config = readConfig();
 const { cluster, model, autoscaling, benchmark: measure } = config;
@@ -25,6 +25,8 @@ const { executor } = config.seldon;
 const isSeldon = config.engine === "seldon";
 const images = { ...publicImages, ...config.images };
 const cpuPlan = planCpus({ ...config, nodes: cluster.nodes });
+const requests = requestsOf(config);
+for (const warning of serverWarnings(config)) pulumi.log.warn(warning);
 const [client, fetchProgram] = await Promise.all([bundleClient(), bundleFetch()]);
 
 const provider = new k8s.Provider("cluster", {
@@ -83,7 +85,7 @@ const service = new InferenceService(
     ...place,
     engine: isSeldon ? seldon(throughExecutor) : kubernetes,
     plan: cpuPlan,
-    server: triton({ image: images.triton, memory: config.server.memory, threads: config.cpus / config.instances }),
+    server: modelServerOf(config, images, (config.cpus / config.instances) * config.threadsPerCore),
     model: upload.fetch,
     cpuRequest: autoscaling.resourceLimiting ?? PINNED_CPU_REQUEST,
     isAutoscaled: autoscaling.enabled,
@@ -108,6 +110,7 @@ if (autoscaling.enabled)
     { provider, dependsOn: [service, ...metricsServer] },
   );
 
+const inputs = { ...upload.fetch, subPath: requests.folder };
 const experiment = measure.enabled
   ? new Benchmark(
       "benchmark",
@@ -115,7 +118,12 @@ const experiment = measure.enabled
         namespace: name,
         service,
         plan: cpuPlan,
-        target: { protocol: measure.protocol, model: model.name, input: model.input, output: model.output },
+        target: {
+          protocol: measure.protocol,
+          model: requests.name,
+          input: requests.input,
+          output: requests.output,
+        },
         load: {
           mode: "closed",
           clients: measure.clients,
@@ -128,7 +136,7 @@ const experiment = measure.enabled
         rerun: measure.rerun,
         image: images.node,
         client,
-        inputs: upload.fetch,
+        inputs,
       },
       { provider, dependsOn: [namespace] },
     )

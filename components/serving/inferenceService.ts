@@ -2,7 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf, selectorOf } from "../labels.ts";
 import type { Deployed, Engine, EngineArgs } from "./engines/engine.ts";
-import type { Protocol } from "./modelServer.ts";
+import { namedPorts, type Ports } from "./modelServer.ts";
 
 export interface InferenceServiceArgs extends Omit<EngineArgs, "name" | "labels" | "selector"> {
   /** DNS domain of the cluster, such as `cluster.local`. */
@@ -15,7 +15,7 @@ export interface InferenceServiceArgs extends Omit<EngineArgs, "name" | "labels"
 export interface Endpoint {
   /** DNS name that stands for the addresses of all instances. */
   readonly host: string;
-  readonly ports: Readonly<Record<Protocol | "metrics", number>>;
+  readonly ports: Ports;
 }
 
 /** Model servers on the CPUs the plan gives them, and one name for all of them. */
@@ -36,12 +36,7 @@ export class InferenceService extends pulumi.ComponentResource {
     const { namespace, domain, server, engine } = args;
     const labels = labelsOf("server", name);
     const selector = selectorOf("server", name);
-    const { "v2-grpc": grpc, "v2-rest": http, metrics } = server.ports;
-    const ports = Object.entries({ grpc, http, metrics }).map(([port, number]) => ({
-      name: port,
-      port: number,
-      targetPort: port,
-    }));
+    const ports = namedPorts(server.ports).map(({ name, port }) => ({ name, port, targetPort: name }));
 
     // Headless: a client sees every instance and spreads its connections itself; one HTTP/2 connection would load one pod.
     const service = new k8s.core.v1.Service(

@@ -47,3 +47,29 @@ export function pinningEnv(instances: readonly InstancePlan[], index?: number): 
     { name: "READ_BACK", value: READ_BACK },
   ];
 }
+
+/**
+ * For a container whose CPUs the kubelet has chosen: prints what the kernel allows it, and becomes the server. Ends with 1 when
+ * these are not as many as planned, because then no static CPU manager is at work on the node, or the pod is not Guaranteed.
+ */
+const OBSERVE = `set -euo pipefail
+while read -r key value; do [ "$key" != Cpus_allowed_list: ] || allowed=$value; done < /proc/self/status
+echo "Cpus_allowed_list: $allowed"
+count=0
+IFS=, read -ra runs <<< "$allowed"
+for run in "\${runs[@]}"; do count=$((count + \${run#*-} - \${run%-*} + 1)); done
+[ "$count" = "$EXCLUSIVE_CPUS" ] || {
+  echo "pinning: planned are $EXCLUSIVE_CPUS CPUs of its own, but the kernel allows $allowed; does the node's kubelet run with cpuManagerPolicy static?" >&2
+  exit 1
+}
+exec "$@"`;
+
+/** Command that starts `command` on the CPUs that the kubelet gave its container. */
+export function observed(command: readonly string[]): string[] {
+  return ["bash", "--norc", "-c", OBSERVE, "pinning", ...command];
+}
+
+/** What that command needs to know. */
+export function observedEnv(instances: readonly InstancePlan[]): EnvVar[] {
+  return [{ name: "EXCLUSIVE_CPUS", value: String(instances[0]?.exclusiveCpus) }];
+}

@@ -2,7 +2,7 @@ import type { Need } from "../toolchain/index.ts";
 import { mergedConfig, PROJECT } from "./config.ts";
 
 /** What every stack on the embedded cluster runs on. */
-const always: readonly Need[] = ["pulumi", "kubernetes", "model", "pause", "coredns", "minio", "triton", "node"];
+const always: readonly Need[] = ["pulumi", "kubernetes", "model", "pause", "coredns", "minio", "node"];
 
 /**
  * What has to be built for a stack: nothing that it does not deploy.
@@ -15,6 +15,7 @@ export function needsOf(stack: string, sets: readonly string[]): Need[] {
   if (key<{ kind?: string }>("cluster")?.kind !== "embedded") return ["pulumi"];
   return [
     ...always,
+    ...(key<{ kind?: string }>("server")?.kind === "mlserver" ? (["mlserver"] as const) : (["triton"] as const)),
     ...(key("engine") === "seldon" ? (["seldon-operator"] as const) : []),
     ...(key<{ enabled?: boolean }>("metricsServer")?.enabled ? (["metrics-server"] as const) : []),
   ];

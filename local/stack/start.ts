@@ -2,16 +2,17 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result } from "../../benchmarks/result.ts";
 import { UserError } from "../../error.ts";
-import { CONTEXT, loadImages, NODE, startCluster } from "../cluster/cluster.ts";
+import { CONTEXT, loadImages, startCluster } from "../cluster/cluster.ts";
 import { readTopology } from "../cluster/topology.ts";
 import { withLock } from "../lock.ts";
 import { state, stateDir } from "../paths.ts";
 import { ensure, imagesAmong, type Need, plan, type Toolchain } from "../toolchain/index.ts";
-import { configOf, writeStackFile } from "./config.ts";
+import { configOf, mergedConfig, writeStackFile } from "./config.ts";
 import { type Engine, openEngine, openStack } from "./engine.ts";
 import { unwellPods } from "./failure.ts";
 import { confine } from "./isolation.ts";
 import { needsOf } from "./needs.ts";
+import { type StackNode, stackNodes } from "./nodes.ts";
 import { adoptPending } from "./pending.ts";
 import { nextCommands, type Outputs, summary } from "./summary.ts";
 
@@ -35,18 +36,21 @@ const tell = (line: string) => console.log(`  ${line}`);
 export async function start(options: StartOptions): Promise<number> {
   const needs = needsOf(options.stack, options.config);
   if (options.dryRun) return dryRun(needs);
+  const nodes = nodesOf(options);
   const tools = await ensure(needs);
   return locked(async () => {
-    if (isEmbedded(options.stack)) {
+    if (nodes) {
       console.log("Cluster");
-      await startCluster(tools.bin, tools.images, tell);
+      const shapes = nodes.map(({ shape }) => shape);
+      await startCluster(tools.bin, tools.images, tell, shapes);
       await loadImages(
         imagesAmong(needs).map((name) => tools.images[name]),
         tell,
       );
+      const topologies = nodes.map(({ topology }) => topology);
+      confine(mergedConfig(options.stack, {}, options.config), topologies);
     }
-    const { engine, file } = await prepare(options, tools);
-    confine(file);
+    const { engine, file } = await prepare(options, tools, nodes);
     console.log("Stack");
     const before = await outputsOf(engine, options.stack);
     const code = await withLock(
@@ -55,7 +59,7 @@ export async function start(options: StartOptions): Promise<number> {
       () => tell("waiting for another measurement on this machine to end"),
     );
     if (code !== 0) {
-      if (isEmbedded(options.stack)) console.error(await unwellPods());
+      if (nodes) console.error(await unwellPods());
       return code;
     }
     const outputs = await outputsOf(engine, options.stack);
@@ -71,7 +75,7 @@ export async function start(options: StartOptions): Promise<number> {
 export async function preview(options: StartOptions, args: readonly string[]): Promise<number> {
   const tools = await ensure(needsOf(options.stack, options.config));
   return locked(async () => {
-    const { engine, file } = await prepare(options, tools);
+    const { engine, file } = await prepare(options, tools, nodesOf(options));
     return engine.attach(["preview", "--stack", options.stack, "--config-file", file, ...args]);
   });
 }
@@ -109,8 +113,13 @@ export async function outputs(stack: string): Promise<string> {
 const locked = <T>(work: () => Promise<T>) =>
   withLock(lock, work, () => tell("waiting for another command of this checkout to end"));
 
-async function prepare(options: StartOptions, tools: Toolchain): Promise<{ engine: Engine; file: string }> {
-  const local = isEmbedded(options.stack) ? embeddedConfig(tools) : {};
+/** What the stack wants the embedded cluster's nodes to be; undefined for another cluster. */
+function nodesOf({ stack, config }: StartOptions): StackNode[] | undefined {
+  return isEmbedded(stack) ? stackNodes(mergedConfig(stack, {}, config), readTopology("this machine")) : undefined;
+}
+
+async function prepare(options: StartOptions, tools: Toolchain, nodes: StackNode[] | undefined) {
+  const local = nodes ? embeddedConfig(tools, nodes) : {};
   const file = writeStackFile(options.stack, { ...local, ...rerun(options) }, options.config);
   const engine = await openEngine(tools.pulumi);
   await openStack(engine, options.stack);
@@ -119,11 +128,12 @@ async function prepare(options: StartOptions, tools: Toolchain): Promise<{ engin
 }
 
 /** What only this machine knows of an embedded stack. */
-function embeddedConfig(tools: Toolchain) {
+function embeddedConfig(tools: Toolchain, nodes: readonly StackNode[]) {
   const images = Object.fromEntries(Object.entries(tools.images).map(([name, { ref }]) => [name, ref]));
+  const plain = (topology: StackNode["topology"]) => JSON.parse(JSON.stringify(topology)); // as YAML wants it
   return {
     cluster: { kind: "embedded", kubeconfig: state.kubeconfig, context: CONTEXT },
-    topology: [{ ...readTopology(NODE) }],
+    topology: nodes.map(({ topology }) => plain(topology)),
     images,
     model: { source: tools.model },
   };

@@ -46,7 +46,7 @@ describe("references", () => {
     const changed = imageNames.filter((_, i) => before[i] !== after[i]);
     expect(changed).toEqual(["coredns", "minio", "seldon-operator", "metrics-server"]);
     const other = refs(imageTargets(go, { id: "ubuntu", codename: "noble" }));
-    expect(imageNames.filter((_, i) => before[i] !== other[i])).toEqual(["pause", "node", "triton"]);
+    expect(imageNames.filter((_, i) => before[i] !== other[i])).toEqual(["pause", "node", "triton", "mlserver"]);
   });
 });
 
@@ -68,11 +68,11 @@ describe("sources of the images", () => {
   });
 
   it("pin every Python package to one version", () => {
-    for (const name of ["triton", "model"]) {
+    for (const name of ["triton", "mlserver", "model"]) {
       const wanted = readFileSync(join(images, name, "requirements.txt"), "utf8")
         .split("\n")
         .filter((line) => line && !line.startsWith("#"));
-      for (const line of wanted) expect(line).toMatch(/^[a-z0-9-]+==\d+(\.\d+)+$/);
+      for (const line of wanted) expect(line).toMatch(/^[a-z0-9.-]+==\d+(\.\d+)+(b\d+)?$/);
     }
   });
 });

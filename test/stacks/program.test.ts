@@ -40,7 +40,7 @@ describe("the program", () => {
     const { exports } = await run();
     expect(exports.endpoint).toEqual({
       host: "server.inference-dev.svc.cluster.local",
-      ports: { "v2-grpc": 8001, "v2-rest": 8000, metrics: 8002 },
+      ports: { "v2-grpc": 8001, "v2-rest": 8000, "v2-rest-binary": 8000, metrics: 8002 },
     });
     expect(exports.plan.nodes).toEqual([
       {

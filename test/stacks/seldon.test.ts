@@ -79,7 +79,12 @@ describe("the engine seldon", () => {
     const release = only(chart, "kubernetes:helm.sh/v3:Release").inputs;
     expect(release).toMatchObject({ chart: "seldon-core-operator", version: "1.17.1", namespace: "seldon-system" });
     expect(release.values.executor.port).toBe(8090);
-    expect(chart.exports.endpoint.ports).toEqual({ "v2-grpc": 5001, "v2-rest": 8090, metrics: 8002 });
+    expect(chart.exports.endpoint.ports).toEqual({
+      "v2-grpc": 5001,
+      "v2-rest": 8090,
+      "v2-rest-binary": 8090,
+      metrics: 8002,
+    });
     const [predictor] = only(chart, SELDON).inputs.spec.predictors;
     expect(predictor.svcOrchSpec.resources.requests.cpu).toBe("3");
     const { labels } = only(chart, "kubernetes:core/v1:Namespace").inputs.metadata;
@@ -98,6 +103,12 @@ describe("the engine seldon", () => {
     ]);
     expect(problems({ cluster: connected, seldon: { executor: { enabled: true } } })).toEqual([
       expect.stringMatching(/^seldon\.executor: .*use chart or installed/),
+    ]);
+    const onServersPort = { operator: "installed", executor: { enabled: true, httpPort: 8000 } };
+    expect(problems({ cluster: connected, seldon: onServersPort })).toEqual([
+      expect.stringMatching(
+        /^seldon\.executor\.httpPort: 8000 is a port of triton itself.*taken are 8001, 8000, 8002$/,
+      ),
     ]);
     expect(problems({ seldon: { operator: "helm" } })).toEqual([expect.stringMatching(/^seldon\.operator: "helm"/)]);
     expect(problems({})).toEqual([]);

@@ -2,8 +2,16 @@ import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import { PLAN_LABEL, SET_LABEL } from "../../labels.ts";
 import type { InstancePlan } from "../cpuPlan.ts";
+import type { Ports } from "../modelServer.ts";
 import { API_VERSION, KIND } from "../seldon/definition.ts";
-import { deploymentName, type Executor, type Predictor, seldonSpec, waitFor } from "../seldon/deployment.ts";
+import {
+  deploymentName,
+  type Executor,
+  type Predictor,
+  type SeldonProtocol,
+  seldonSpec,
+  waitFor,
+} from "../seldon/deployment.ts";
 import { serverPod } from "../serverPod.ts";
 import type { Engine, EngineArgs } from "./engine.ts";
 import { workloadName } from "./workloadName.ts";
@@ -36,6 +44,7 @@ export function seldon(executor?: Executor & { readonly ports: ExecutorPorts }):
           .update(JSON.stringify([plan.hash, pods, executor]))
           .digest("hex")
           .slice(0, 8),
+        protocol: protocolOf(server.ports),
         executor,
         readySeconds,
       };
@@ -56,9 +65,7 @@ export function seldon(executor?: Executor & { readonly ports: ExecutorPorts }):
     }
     const serving = nodes.filter(({ instances }) => instances.length > 0);
     return {
-      ports: executor
-        ? { ...server.ports, "v2-rest": executor.ports.http, "v2-grpc": executor.ports.grpc }
-        : server.ports,
+      ports: executor ? throughExecutor(server.ports, executor.ports) : server.ports,
       cpusByPod: Object.fromEntries(
         serving.flatMap(({ set, instances }) =>
           instances.flatMap(({ cpus }, i) => (cpus ? [[deploymentName(set, i, server.name), cpus]] : [])),
@@ -68,6 +75,19 @@ export function seldon(executor?: Executor & { readonly ports: ExecutorPorts }):
       scaleTargets: serving.map(({ set }) => ({ apiVersion: API_VERSION, kind: KIND, name: set })),
     };
   };
+}
+
+/** What the operator and the executor take the servers to speak. */
+function protocolOf(ports: Ports): SeldonProtocol {
+  const spoken = Object.keys(ports).join();
+  return spoken.includes("v2-") ? "v2" : spoken.includes("tfs-") ? "tensorflow" : "seldon";
+}
+
+/** The executor speaks for the server on its own ports. Metrics are the server's. */
+function throughExecutor(ports: Ports, { http, grpc }: ExecutorPorts): Ports {
+  const other = (spoken: string, port: number) =>
+    spoken === "metrics" ? port : spoken.endsWith("-grpc") ? grpc : http;
+  return Object.fromEntries(Object.entries(ports).map(([spoken, port]) => [spoken, other(spoken, port)]));
 }
 
 function predictorsOf(args: EngineArgs, node: string, instances: readonly InstancePlan[]): Predictor[] {

@@ -17,6 +17,8 @@ export interface Predictor {
   readonly replicas: number;
 }
 
+export type SeldonProtocol = "v2" | "tensorflow" | "seldon";
+
 export interface SeldonDeploymentArgs {
   readonly name: string;
   /** None: the SeldonDeployment stays, without pods. */
@@ -27,6 +29,7 @@ export interface SeldonDeploymentArgs {
   readonly selector: Readonly<Record<string, string>>;
   /** Changes with anything in the pods. 8 hexadecimal digits. */
   readonly revision: string;
+  readonly protocol: SeldonProtocol;
   /** Without one, requests go to the servers themselves. */
   readonly executor?: Executor;
   readonly readySeconds: number;
@@ -46,7 +49,7 @@ export function seldonSpec(args: SeldonDeploymentArgs) {
   const { predictors, selector } = args;
   const shares = weights(predictors.length);
   return {
-    protocol: "v2",
+    protocol: args.protocol,
     // Always there: without it, the operator removes it again and again, many times a second, after the first edit.
     replicas: predictors[0]?.replicas ?? 0,
     podSelector: Object.entries(selector)

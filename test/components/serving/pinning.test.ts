@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { pinned, pinningEnv } from "../../../components/serving/pinning.ts";
+import { parseCpuList } from "../../../components/serving/cpuList.ts";
+import { observed, observedEnv, pinned, pinningEnv } from "../../../components/serving/pinning.ts";
 
 const own = /Cpus_allowed_list:\s*(\S+)/.exec(readFileSync("/proc/self/status", "utf8"))![1];
 /** Any one CPU this process may use. */
@@ -77,5 +78,33 @@ describe("the pinning wrapper", () => {
     const { status, stderr } = start([cpu], 0, ["echo"], only("bash", "true", "echo"));
     expect(stderr).toContain("neither numactl nor taskset");
     expect(status).toBe(1);
+  });
+});
+
+describe("the wrapper for CPUs that the kubelet chose", () => {
+  const observe = (exclusiveCpus: number, allowed: string) => {
+    const env = observedEnv([{ cpus: null, exclusiveCpus, memoryNode: 0, threads: 1 }]);
+    const command = ["-c", allowed, ...observed(["grep", "Cpus_allowed_list", "/proc/self/status"])];
+    const set = Object.fromEntries(env.map(({ name, value }) => [name, value]));
+    return spawnSync("taskset", command, { env: { PATH, ...set }, encoding: "utf8" });
+  };
+
+  it("prints them and becomes the server when they are as many as planned", () => {
+    const { status, stdout } = observe(1, cpu);
+    expect(stdout).toBe(`Cpus_allowed_list: ${cpu}\nCpus_allowed_list:\t${cpu}\n`);
+    expect(status).toBe(0);
+  });
+
+  it("fails when they are not, with what may be the reason", () => {
+    const { status, stdout, stderr } = observe(2, cpu);
+    expect(stdout).toBe(`Cpus_allowed_list: ${cpu}\n`);
+    expect(stderr).toContain(`planned are 2 CPUs of its own, but the kernel allows ${cpu}; does the node's kubelet`);
+    expect(status).toBe(1);
+  });
+
+  it("counts every form of list", () => {
+    const list = parseCpuList(own);
+    expect(observe(list.length, own).status).toBe(0);
+    expect(observe(list.length + 1, own).status).toBe(1);
   });
 });

@@ -3,9 +3,15 @@ import { describe, expect, it } from "vitest";
 import type { InstancePlan } from "../../../components/serving/cpuPlan.ts";
 import { deploymentName, seldonSpec, waitFor, weights } from "../../../components/serving/seldon/deployment.ts";
 import { serverPod } from "../../../components/serving/serverPod.ts";
-import { triton } from "../../../components/serving/triton.ts";
+import { triton } from "../../../components/serving/servers/triton.ts";
 
-const server = triton({ image: "triton:1", memory: "1Gi", threads: 2 });
+const server = triton.build({
+  image: "triton:1",
+  memory: "1Gi",
+  threads: 2,
+  api: "v2",
+  model: { name: "lite0", inputs: "tensor" },
+});
 const bucket = { endpoint: "http://store", region: "r", bucket: "models", secretName: "s", namespace: "n" };
 const model = { image: "node:1", program: "fetch-1", bucket, prefix: "lite0/1" };
 const pod = (instance: InstancePlan) =>
@@ -18,6 +24,7 @@ const args = (pods: ReturnType<typeof pod>[], more: object = {}) => ({
   labels: { app: "server", plan: "p" },
   selector: { app: "server" },
   revision: "0123abcd",
+  protocol: "v2" as const,
   readySeconds: 300,
   ...more,
 });
