@@ -5,15 +5,15 @@ type PodSpec = types.input.core.v1.PodSpec;
 type Container = types.input.core.v1.Container;
 type Quantities = Readonly<Record<string, string>>;
 
-/** A pod whose values are known when the program runs. */
-export interface PlainPod extends PodSpec {
-  readonly initContainers?: readonly PlainContainer[] & PodSpec["initContainers"];
-  readonly containers: readonly PlainContainer[] & PodSpec["containers"];
+/** A pod all of whose values are known when the program runs. */
+interface PlainPod extends PodSpec {
+  initContainers?: PlainContainer[];
+  containers: PlainContainer[];
 }
 interface PlainContainer extends Container {
-  readonly command: string[];
-  readonly env?: types.input.core.v1.EnvVar[];
-  readonly resources: { readonly requests: Quantities; readonly limits: Quantities };
+  command: string[];
+  env?: types.input.core.v1.EnvVar[];
+  resources: { requests: Quantities; limits: Quantities };
 }
 
 /**
@@ -21,15 +21,16 @@ interface PlainContainer extends Container {
  * needs equal requests and limits in every container, and with a whole number of CPUs in the server's. The server checks what it
  * was given before it starts.
  *
- * @param pod its first container is the server
+ * @param pod of plain values, without Pulumi outputs; its first container is the server
  */
-export function guaranteed(pod: PlainPod, exclusiveCpus: number): PodSpec {
+export function guaranteed(pod: PodSpec, exclusiveCpus: number): PodSpec {
   const cpu = String(exclusiveCpus);
-  const [server, ...others] = pod.containers;
+  const { initContainers, containers } = pod as PlainPod;
+  const [server, ...others] = containers;
   return {
     ...pod,
     // They run before the server, on the very CPUs it is given then.
-    initContainers: pod.initContainers?.map((container) => equal(container, cpu)),
+    initContainers: initContainers?.map((container) => equal(container, cpu)),
     containers: [
       {
         ...equal(server, cpu),
