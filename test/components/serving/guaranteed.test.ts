@@ -4,14 +4,12 @@ import { guaranteed } from "../../../components/serving/guaranteed.ts";
 const container = (name: string, cpu: string, memory: string) => ({
   name,
   command: [name],
+  env: [{ name: "A", value: "b" }],
   resources: { requests: { cpu, memory: "32Mi" }, limits: { memory } },
 });
 const pod = {
   initContainers: [container("fetch", "50m", "256Mi")],
-  containers: [
-    { ...container("server", "100m", "1Gi"), env: [{ name: "A", value: "b" }] },
-    container("beside", "20m", "64Mi"),
-  ],
+  containers: [container("server", "100m", "1Gi"), container("beside", "20m", "64Mi")],
 };
 
 it("a guaranteed pod asks in every container for exactly what it may use, and for whole CPUs in the server's", () => {
