@@ -18,6 +18,10 @@ export const publicImages = {
   mlserver: "docker.io/seldonio/mlserver:1.7.1",
   /** Discontinued model server; its last image. */
   dlrs: "docker.io/clearlinux/stacks-dlrs-mkl:v0.4.1",
+  /** Decodes JPEG files in front of a server that takes tensors alone, and names the answers: the demonstration's own image. */
+  transformer: "docker.io/seldonio/openvino-demo-transformer:0.1",
+  /** Between that and a server with the API of TensorFlow Serving. */
+  "tfserving-proxy": "docker.io/seldonio/tfserving-proxy:1.16.0",
   /** Operator of the engine `seldon`: of the last line under the Apache licence. */
   "seldon-operator": "docker.io/seldonio/seldon-core-operator:1.16.0",
   /** Serves the metrics API that autoscaling reads. */

@@ -226,6 +226,8 @@ export const ConfigSchema = Type.Object(
       "ovms-tensorflow-serving": image("OpenVINO Model Server with the API of TensorFlow Serving."),
       mlserver: image("MLServer."),
       dlrs: image("Deep Learning Reference Stack."),
+      transformer: image("Decodes JPEG files in front of dlrs."),
+      "tfserving-proxy": image("Seldon's proxy between that and the server."),
       "seldon-operator": image("Operator of the engine `seldon`."),
       "metrics-server": image("metrics-server."),
       pause: image("Pod sandbox of the embedded cluster; the stack itself does not use it."),

@@ -17,9 +17,11 @@ export interface Requests extends ServedModel {
 export function requestsOf({ model, server }: Pick<Config, "model" | "server">): Requests {
   const { inputs } = model;
   const [input, output] = inputs === "tensor" ? ["data", "prob"] : ["image", server.kind === "ovms" ? "prob" : "label"];
+  // What decodes in front of a server hands it tensors.
+  const takesFiles = inputs === "jpeg" && serverKinds[server.kind].decodes;
   return {
     inputs,
-    name: inputs === "tensor" ? model.name : `${model.name}-jpeg`,
+    name: takesFiles ? `${model.name}-jpeg` : model.name,
     input: model.input ?? input,
     output: model.output ?? output,
     folder: inputs === "tensor" ? "inputs/" : "inputs-jpeg/",

@@ -20,6 +20,14 @@ export type Api = "v2" | "tensorflow-serving";
 /** Port numbers by what is spoken on them. Several protocols may share one. */
 export type Ports = Readonly<Partial<Record<Protocol | "metrics", number>>>;
 
+/**
+ * Where every kind of server listens. The numbers are the same for all, so that another kind is no other Service: the ports of an
+ * existing one cannot be renumbered in place.
+ */
+export const GRPC = 8001;
+export const HTTP = 8000;
+export const METRICS = 8002;
+
 /** Which model of the repository is served, and what its requests carry. */
 export interface ServedModel {
   /** Its name in the repository, and in requests. */

@@ -64,12 +64,7 @@ for run in "\${runs[@]}"; do count=$((count + \${run#*-} - \${run%-*} + 1)); don
 }
 exec "$@"`;
 
-/** Command that starts `command` on the CPUs that the kubelet gave its container. */
+/** Command that starts `command` on the CPUs that the kubelet gave its container, which are to be `EXCLUSIVE_CPUS` in number. */
 export function observed(command: readonly string[]): string[] {
   return ["bash", "--norc", "-c", OBSERVE, "pinning", ...command];
-}
-
-/** What that command needs to know. */
-export function observedEnv(instances: readonly InstancePlan[]): EnvVar[] {
-  return [{ name: "EXCLUSIVE_CPUS", value: String(instances[0]?.exclusiveCpus) }];
 }

@@ -7,7 +7,7 @@ import { readTopology } from "../cluster/topology.ts";
 import { withLock } from "../lock.ts";
 import { state, stateDir } from "../paths.ts";
 import { ensure, imagesAmong, type Need, plan, type Toolchain } from "../toolchain/index.ts";
-import { configOf, mergedConfig, writeStackFile } from "./config.ts";
+import { configOf, mergedConfig, PROJECT, writeStackFile } from "./config.ts";
 import { type Engine, openEngine, openStack } from "./engine.ts";
 import { unwellPods } from "./failure.ts";
 import { confine } from "./isolation.ts";
@@ -119,7 +119,9 @@ function nodesOf({ stack, config }: StartOptions): StackNode[] | undefined {
 }
 
 async function prepare(options: StartOptions, tools: Toolchain, nodes: StackNode[] | undefined) {
-  const local = nodes ? embeddedConfig(tools, nodes) : {};
+  const { [`${PROJECT}:model`]: model } = mergedConfig(options.stack, {}, options.config);
+  const isInBucket = (model as { version?: string } | undefined)?.version !== undefined;
+  const local = nodes ? embeddedConfig(tools, nodes, isInBucket) : {};
   const file = writeStackFile(options.stack, { ...local, ...rerun(options) }, options.config);
   const engine = await openEngine(tools.pulumi);
   await openStack(engine, options.stack);
@@ -128,14 +130,14 @@ async function prepare(options: StartOptions, tools: Toolchain, nodes: StackNode
 }
 
 /** What only this machine knows of an embedded stack. */
-function embeddedConfig(tools: Toolchain, nodes: readonly StackNode[]) {
+function embeddedConfig(tools: Toolchain, nodes: readonly StackNode[], isInBucket: boolean) {
   const images = Object.fromEntries(Object.entries(tools.images).map(([name, { ref }]) => [name, ref]));
   const plain = (topology: StackNode["topology"]) => JSON.parse(JSON.stringify(topology)); // as YAML wants it
   return {
     cluster: { kind: "embedded", kubeconfig: state.kubeconfig, context: CONTEXT },
     topology: nodes.map(({ topology }) => plain(topology)),
     images,
-    model: { source: tools.model },
+    ...(isInBucket ? {} : { model: { source: tools.model } }),
   };
 }
 

@@ -61,6 +61,16 @@ describe("the manifest of a server", () => {
     expect(new Set(numbers).size).toBe(numbers.length);
   });
 
+  it("has the port numbers of any other kind, so that the Service can stay", async () => {
+    const numbers = new Map<string, number>();
+    for (const [, changes] of cases)
+      for (const { name, port } of (await manifests(changes)).ports) {
+        expect(port).toBe(numbers.get(name) ?? port);
+        numbers.set(name, port);
+      }
+    expect([...numbers.keys()].sort()).toEqual(["grpc", "http", "metrics"]);
+  });
+
   it("counts as ready only with its model", async () => {
     for (const kind of ["ovms", "mlserver"]) {
       const { container } = await manifests({ server: { kind } });
@@ -186,7 +196,7 @@ describe("requests", () => {
 describe("named ports", () => {
   it("are there once for each number", () => {
     expect(namedPorts(serverKinds.ovms.ports("v2"))).toEqual([
-      { name: "grpc", port: 9000 },
+      { name: "grpc", port: 8001 },
       { name: "http", port: 8000 },
     ]);
     expect(namedPorts(serverKinds.dlrs.ports("tensorflow-serving")).map(({ name }) => name)).toEqual(["grpc", "http"]);

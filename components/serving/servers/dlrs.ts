@@ -1,7 +1,7 @@
-import type { ServerKind } from "../modelServer.ts";
+import { GRPC, HTTP, type ServerKind } from "../modelServer.ts";
 import { openmpEnv } from "./threads.ts";
 
-const ports = { "tfs-grpc": 9000, "tfs-rest": 8000 };
+const ports = { "tfs-grpc": GRPC, "tfs-rest": HTTP };
 
 /** Where the image keeps OpenVINO for Python; it only says so to interactive shells. */
 const PYTHONPATH = "/usr/local/lib/openvino/inference_engine/:/usr/local/lib";
@@ -23,8 +23,8 @@ export const dlrs: ServerKind = {
       "ie_serving model",
       `--model_name ${model.name}`,
       `--model_path /models/${model.name}`,
-      `--port ${ports["tfs-grpc"]}`,
-      `--rest_port ${ports["tfs-rest"]}`,
+      `--port ${GRPC}`,
+      `--rest_port ${HTTP}`,
     ];
     const open = { tcpSocket: { port: "grpc" } }; // it listens once the model is loaded, and has no page for probes
     return {

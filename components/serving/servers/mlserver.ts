@@ -1,7 +1,7 @@
-import { httpGet, type ServerKind } from "../modelServer.ts";
+import { GRPC, HTTP, httpGet, METRICS, type ServerKind } from "../modelServer.ts";
 import { openvinoEnv } from "./threads.ts";
 
-const ports = { "v2-grpc": 8081, "v2-rest": 8080, metrics: 8082 };
+const ports = { "v2-grpc": GRPC, "v2-rest": HTTP, metrics: METRICS };
 
 /**
  * MLServer with `models/NAME/1/model-settings.json` and the runtime that it names. It computes in its own process: a pool of
@@ -16,9 +16,9 @@ export const mlserver: ServerKind = {
   build: ({ image, model, memory, gpus, threads }) => {
     const ready = httpGet(`/v2/models/${model.name}/ready`);
     const settings = {
-      HTTP_PORT: ports["v2-rest"],
-      GRPC_PORT: ports["v2-grpc"],
-      METRICS_PORT: ports.metrics,
+      HTTP_PORT: HTTP,
+      GRPC_PORT: GRPC,
+      METRICS_PORT: METRICS,
       // Its folders are below the working directory otherwise, which is read-only.
       METRICS_DIR: "/tmp/metrics",
       ENVIRONMENTS_DIR: "/tmp/environments",

@@ -1,8 +1,5 @@
-import { httpGet, type ServerKind } from "../modelServer.ts";
+import { GRPC, HTTP, httpGet, type ServerKind } from "../modelServer.ts";
 import { openvinoProperties } from "./threads.ts";
-
-const GRPC = 9000;
-const HTTP = 8000;
 
 const v2 = { "v2-grpc": GRPC, "v2-rest": HTTP, "v2-rest-binary": HTTP, metrics: HTTP };
 

@@ -1,8 +1,8 @@
-import { httpGet, type ServerKind } from "../modelServer.ts";
+import { GRPC, HTTP, httpGet, METRICS, type ServerKind } from "../modelServer.ts";
 import { openmpEnv, openvinoEnv } from "./threads.ts";
 
 /** REST and its binary extension are spoken on one port. */
-const ports = { "v2-grpc": 8001, "v2-rest": 8000, "v2-rest-binary": 8000, metrics: 8002 };
+const ports = { "v2-grpc": GRPC, "v2-rest": HTTP, "v2-rest-binary": HTTP, metrics: METRICS };
 
 /**
  * Triton Inference Server with a model repository of any of its backends: `models/NAME/config.pbtxt` and `models/NAME/1/`. Of the
@@ -22,9 +22,9 @@ export const triton: ServerKind = {
       "--model-repository=/models",
       "--model-control-mode=explicit",
       `--load-model=${model.name}`,
-      `--http-port=${ports["v2-rest"]}`,
-      `--grpc-port=${ports["v2-grpc"]}`,
-      `--metrics-port=${ports.metrics}`,
+      `--http-port=${HTTP}`,
+      `--grpc-port=${GRPC}`,
+      `--metrics-port=${METRICS}`,
       "--disable-auto-complete-config",
       "--exit-timeout-secs=10",
     ],

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseCpuList } from "../../../components/serving/cpuList.ts";
-import { observed, observedEnv, pinned, pinningEnv } from "../../../components/serving/pinning.ts";
+import { observed, pinned, pinningEnv } from "../../../components/serving/pinning.ts";
 
 const own = /Cpus_allowed_list:\s*(\S+)/.exec(readFileSync("/proc/self/status", "utf8"))![1];
 /** Any one CPU this process may use. */
@@ -83,9 +83,8 @@ describe("the pinning wrapper", () => {
 
 describe("the wrapper for CPUs that the kubelet chose", () => {
   const observe = (exclusiveCpus: number, allowed: string) => {
-    const env = observedEnv([{ cpus: null, exclusiveCpus, memoryNode: 0, threads: 1 }]);
     const command = ["-c", allowed, ...observed(["grep", "Cpus_allowed_list", "/proc/self/status"])];
-    const set = Object.fromEntries(env.map(({ name, value }) => [name, value]));
+    const set = { EXCLUSIVE_CPUS: String(exclusiveCpus) };
     return spawnSync("taskset", command, { env: { PATH, ...set }, encoding: "utf8" });
   };
 
