@@ -30,6 +30,13 @@ export function configOf(stack: string, key: string): Value | undefined {
   return readStackFile(stack).config?.[`${PROJECT}:${key}`];
 }
 
+/** A project key's value in the engine's copy of the stack's file: what the last command worked with. */
+export function lastConfigOf(stack: string, key: string): Value | undefined {
+  const file = stackFile(stack);
+  if (!existsSync(file)) return undefined;
+  return (load(readFileSync(file, "utf8")) as StackFile | undefined)?.config?.[`${PROJECT}:${key}`];
+}
+
 export const stackFile = (stack: string) => join(state.stacks, `Pulumi.${stack}.yaml`);
 
 /**

@@ -39,6 +39,16 @@ export function stackNodes(config: Readonly<Record<string, unknown>>, machine: N
 }
 
 /**
+ * The nodes of the program's `topology`: the cluster's, and after them those it had before. A node that does not serve keeps a
+ * workload of no pods. One that were gone from `topology` would be deleted last, after it had been in the measurement's way.
+ *
+ * @param last the topology that the stack was last started with
+ */
+export function withFormerNodes(nodes: readonly NodeTopology[], last: readonly NodeTopology[]): NodeTopology[] {
+  return [...nodes, ...last.filter(({ name }) => !nodes.some((node) => node.name === name))];
+}
+
+/**
  * The reserved cores, as the kubelet's CPU manager keeps them. As a list they are lost to the scheduler, which then finds no
  * place for any pod besides the servers on a machine of few cores. As a quantity they are the lowest too where there is one
  * NUMA node, and of the last of them only a tenth is lost: what runs there can ask for the rest.

@@ -1,18 +1,19 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result } from "../../benchmarks/result.ts";
+import type { NodeTopology } from "../../components/serving/cpuPlan.ts";
 import { UserError } from "../../error.ts";
 import { CONTEXT, loadImages, startCluster } from "../cluster/cluster.ts";
 import { readTopology } from "../cluster/topology.ts";
 import { withLock } from "../lock.ts";
 import { state, stateDir } from "../paths.ts";
 import { ensure, imagesAmong, type Need, plan, type Toolchain } from "../toolchain/index.ts";
-import { configOf, mergedConfig, PROJECT, writeStackFile } from "./config.ts";
+import { configOf, lastConfigOf, mergedConfig, PROJECT, writeStackFile } from "./config.ts";
 import { type Engine, openEngine, openStack } from "./engine.ts";
 import { unwellPods } from "./failure.ts";
 import { confine } from "./isolation.ts";
 import { needsOf } from "./needs.ts";
-import { type StackNode, stackNodes } from "./nodes.ts";
+import { type StackNode, stackNodes, withFormerNodes } from "./nodes.ts";
 import { adoptPending } from "./pending.ts";
 import { nextCommands, type Outputs, summary } from "./summary.ts";
 
@@ -121,7 +122,7 @@ function nodesOf({ stack, config }: StartOptions): StackNode[] | undefined {
 async function prepare(options: StartOptions, tools: Toolchain, nodes: StackNode[] | undefined) {
   const { [`${PROJECT}:model`]: model } = mergedConfig(options.stack, {}, options.config);
   const isInBucket = (model as { version?: string } | undefined)?.version !== undefined;
-  const local = nodes ? embeddedConfig(tools, nodes, isInBucket) : {};
+  const local = nodes ? embeddedConfig(options.stack, tools, nodes, isInBucket) : {};
   const file = writeStackFile(options.stack, { ...local, ...rerun(options) }, options.config);
   const engine = await openEngine(tools.pulumi);
   await openStack(engine, options.stack);
@@ -130,12 +131,16 @@ async function prepare(options: StartOptions, tools: Toolchain, nodes: StackNode
 }
 
 /** What only this machine knows of an embedded stack. */
-function embeddedConfig(tools: Toolchain, nodes: readonly StackNode[], isInBucket: boolean) {
+function embeddedConfig(stack: string, tools: Toolchain, nodes: readonly StackNode[], isInBucket: boolean) {
   const images = Object.fromEntries(Object.entries(tools.images).map(([name, { ref }]) => [name, ref]));
-  const plain = (topology: StackNode["topology"]) => JSON.parse(JSON.stringify(topology)); // as YAML wants it
+  const last = (lastConfigOf(stack, "topology") ?? []) as unknown as NodeTopology[];
+  const topology = withFormerNodes(
+    nodes.map((node) => node.topology),
+    last,
+  );
   return {
-    cluster: { kind: "embedded", kubeconfig: state.kubeconfig, context: CONTEXT },
-    topology: nodes.map(({ topology }) => plain(topology)),
+    cluster: { kind: "embedded", kubeconfig: state.kubeconfig, context: CONTEXT, nodes: nodes.length },
+    topology: JSON.parse(JSON.stringify(topology)), // as YAML wants it
     images,
     ...(isInBucket ? {} : { model: { source: tools.model } }),
   };

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseCpuList } from "../../components/serving/cpuList.ts";
-import type { NodeTopology } from "../../components/serving/cpuPlan.ts";
-import { stackNodes } from "../../local/stack/nodes.ts";
+import { type NodeTopology, planCpus } from "../../components/serving/cpuPlan.ts";
+import { stackNodes, withFormerNodes } from "../../local/stack/nodes.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const machine = (...numa: number[][]): NodeTopology => ({ name: "this machine", numa, smt: 1 });
@@ -120,4 +120,24 @@ describe("the kubelet's CPU manager", () => {
     expect(nodes({ pinning: "cpuset" })[0].shape.sharedCpus).toBeNull();
     expect(nodes({ pinning: "cpuset", reserved: { system: 2 } })[0].shape.sharedCpus).toBeNull();
   });
+});
+
+it("a node the cluster had before stays in the plan, and serves nothing", () => {
+  const before = nodes({ cluster: { nodes: 2 } }).map(({ topology }) => topology);
+  const now = nodes({}).map(({ topology }) => topology);
+  const topology = withFormerNodes(now, before);
+  const plan = planCpus({
+    topology,
+    nodes: now.length,
+    instances: 2,
+    cpus: 2,
+    sockets: 1,
+    reserved: { system: 0, client: 0 },
+    pinning: "numactl",
+  });
+  expect(plan.nodes.map(({ name, instances }) => [name, instances.map(({ cpus }) => cpus)])).toEqual([
+    ["node1", ["0", "1"]],
+    ["node2", []],
+  ]);
+  expect(withFormerNodes(before, topology)).toEqual(before);
 });
