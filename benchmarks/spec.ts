@@ -155,7 +155,7 @@ export interface ServerSet {
   readonly count: number;
   /** How long to wait for that. */
   readonly readySeconds: number;
-  /** Planned CPU list by pod name; read back from the pods' logs. Absent: not pinned. */
+  /** Planned CPU list by the name of the pod, or of the workload that has this one pod; read back from the pods' logs. Absent: not pinned. */
   readonly cpus?: Readonly<Record<string, string>>;
 }
 

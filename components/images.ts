@@ -8,8 +8,24 @@ export const publicImages = {
     "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z@sha256:14cea493d9a34af32f524e538b8346cf79f3321eff8e708c1e2960462bd8936e",
   /** Runs the load client and the program that fetches models. Needs taskset when CPUs are reserved for the client. */
   node: "docker.io/library/node:24.21.0-bookworm",
-  /** Model server. The model's Python backend needs OpenVINO and NumPy in it. */
+  /** Model server. Our models for its Python backend need OpenVINO, NumPy and Pillow in it. */
   triton: "nvcr.io/nvidia/tritonserver:24.10-py3",
+  /** OpenVINO Model Server. */
+  ovms: "docker.io/openvino/model_server:2026.3",
+  /** The last release of it that speaks the API of TensorFlow Serving. */
+  "ovms-tensorflow-serving": "docker.io/openvino/model_server:2026.2.1",
+  /** Model server. Our runtime for it needs OpenVINO, NumPy and Pillow in it. */
+  mlserver: "docker.io/seldonio/mlserver:1.7.1",
+  /** Discontinued model server; its last image. */
+  dlrs: "docker.io/clearlinux/stacks-dlrs-mkl:v0.4.1",
+  /** Decodes JPEG files in front of a server that takes tensors alone, and names the answers: the demonstration's own image. */
+  transformer: "docker.io/seldonio/openvino-demo-transformer:0.1",
+  /** Between that and a server with the API of TensorFlow Serving. */
+  "tfserving-proxy": "docker.io/seldonio/tfserving-proxy:1.16.0",
+  /** Operator of the engine `seldon`: of the last line under the Apache licence. */
+  "seldon-operator": "docker.io/seldonio/seldon-core-operator:1.16.0",
+  /** Serves the metrics API that autoscaling reads. */
+  "metrics-server": "registry.k8s.io/metrics-server/metrics-server:v0.9.0",
 } as const;
 
 export type ImageName = keyof typeof publicImages;

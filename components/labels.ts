@@ -14,3 +14,6 @@ export function selectorOf(component: string, instance: string): Record<string, 
 
 /** The label that names the CPU plan a server pod runs under. */
 export const PLAN_LABEL = "inference-stack/plan";
+
+/** The label that names the workload a server pod belongs to. */
+export const SET_LABEL = "inference-stack/set";

@@ -101,6 +101,16 @@ program
   .action(async () => console.log((await (await import("./toolchain/index.ts")).ensure(["model"])).model));
 
 program
+  .command("topology")
+  .description("read the CPUs of a cluster's nodes and print them as the `topology` of a stack's file")
+  .requiredOption("--context <name>", "context of the kubeconfig; the current one is never used")
+  .option("--kubeconfig <file>", "kubeconfig file; default: $KUBECONFIG or ~/.kube/config")
+  .option("-n, --namespace <name>", "where one short pod per node runs", "default")
+  .option("-l, --selector <labels>", "only nodes with these labels")
+  .option("--image <reference>", "image with a shell; default: that of the load client")
+  .action(async (options) => console.log((await (await import("./topology.ts")).topologyYaml(options)).trimEnd()));
+
+program
   .command("test")
   .description("type check, lint and all tests; `-- --project unit` for those that need no cluster")
   .allowUnknownOption()

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import { apiAnswers, kubectl, NODE } from "./cluster/cluster.ts";
+import { apiAnswers, kubectl, readSpec, readyNodes } from "./cluster/cluster.ts";
 import { running } from "./cluster/process.ts";
 import { cacheDir, instance, instancesDir, state, stateDir } from "./paths.ts";
 import { unwellPods } from "./stack/failure.ts";
@@ -25,7 +25,10 @@ export async function status(): Promise<number> {
   );
   if (!answers) return 1;
   console.log(`kubeconfig  ${state.kubeconfig}`);
-  console.log(await kubectl(["get", "pods", "-A"]));
+  const ready = await readyNodes();
+  for (const { name, cpus } of readSpec()?.nodes ?? [])
+    console.log(`${name.padEnd(12)}${ready.includes(name) ? "Ready" : "not ready"}, CPUs ${cpus ?? "all"}`);
+  console.log(await kubectl(["get", "pods", "-A", "-o", "wide"]));
   return 0;
 }
 
@@ -88,15 +91,15 @@ async function cluster(): Promise<Finding[]> {
         mend: `\`npm stop\`, then \`npm start\`; logs: ${join(state.cluster, "log")}`,
       },
     ];
-  const ready = (await kubectl(["get", "node", NODE])).includes(" Ready");
+  const ready = await readyNodes();
   const unwell = await unwellPods(5);
   return [
     { ok: true, what: "the API server answers" },
-    {
-      ok: ready,
-      what: `node ${NODE} is Ready`,
-      mend: `see ${join(state.cluster, "log", "kubelet.log")}; \`npm stop\` and \`npm start\` boot it again`,
-    },
+    ...(readSpec()?.nodes ?? []).map(({ name, folder }) => ({
+      ok: ready.includes(name),
+      what: `node ${name} is Ready`,
+      mend: `see ${join(folder, "log", "kubelet.log")}; \`npm stop\` and \`npm start\` boot it again`,
+    })),
     { ok: unwell === "", what: "all pods are well", mend: unwell.replaceAll("\n", "\n      ") },
   ];
 }
@@ -121,7 +124,7 @@ function strays(): Finding[] {
 }
 
 function slotOf(id: string): string {
-  const file = join(instancesDir, id, "cluster", "node.json");
+  const file = join(instancesDir, id, "cluster", "cluster.json");
   return existsSync(file)
     ? ` (${(JSON.parse(readFileSync(file, "utf8")) as { network: { block: string } }).network.block})`
     : "";

@@ -6,9 +6,11 @@ import { Settings } from "typebox/system";
 import { Value } from "typebox/value";
 import { PlanError, planCpus } from "../components/serving/cpuPlan.ts";
 import { parseManifest } from "../components/storage/manifest.ts";
+import { COMBINED, combinationProblems } from "./combinations.ts";
 import { describeFaults } from "./faults.ts";
 import { loadProblems } from "./load.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
+import { serverProblems } from "./server.ts";
 
 /** A stack's config, complete and consistent. `model.version` is there whether it was given or read from `model.source`. */
 export type StackConfig = Config & { readonly model: { readonly version: string } };
@@ -39,10 +41,26 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
   const faults = describeFaults(ConfigSchema, value, Value.Errors(ConfigSchema, value));
   const isRight = (...keys: (keyof Config)[]) =>
     keys.every((key) => Value.Check(ConfigSchema.properties[key], value[key]));
-  const isPlannable = isRight("topology", "cluster", "instances", "cpus", "sockets", "reserved", "pinning");
+  const isPlannable = isRight(
+    "topology",
+    "cluster",
+    "instances",
+    "cpus",
+    "sockets",
+    "reserved",
+    "pinning",
+    "threadsPerCore",
+  );
   const model = isRight("model") ? modelVersion(value.model) : { version: "", problems: [] };
-  const load = isRight("benchmark", "server") ? loadProblems(value.benchmark, value.server.kind) : [];
-  const problems = [...faults, ...(isPlannable ? planProblems(value) : []), ...model.problems, ...load];
+  const isServable = isRight("server", "model", "cluster", "engine", "images", "benchmark");
+  const problems = [
+    ...faults,
+    ...(isPlannable ? planProblems(value) : []),
+    ...(isRight(...COMBINED) ? combinationProblems(value) : []),
+    ...model.problems,
+    ...(isServable ? serverProblems(value) : []),
+    ...(isRight("benchmark") ? loadProblems(value.benchmark) : []),
+  ];
   return faults.length > 0
     ? { problems }
     : { config: { ...value, model: { ...value.model, version: model.version } }, problems };

@@ -105,6 +105,7 @@ export function kind({ type, enum: values, minimum, maximum, exclusiveMinimum, p
   if (type === "array") return `a list${items?.type === "object" ? " of objects" : ""}`;
   if (type === "object") return "an object";
   if (pattern?.includes("Mi|Gi")) return "a size such as 512Mi or 10Gi";
+  if (pattern?.includes("m|")) return "a number of CPUs such as 500m or 1.5";
   return pattern ? `a text that matches ${pattern}` : "a text that is not empty";
 }
 

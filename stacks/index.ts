@@ -4,20 +4,30 @@ import { Benchmark } from "../benchmarks/benchmark.ts";
 import { bundleClient } from "../benchmarks/client/bundle.ts";
 import { publicImages } from "../components/images.ts";
 import { labelsOf } from "../components/labels.ts";
-import { ENFORCE_RESTRICTED } from "../components/restricted.ts";
+import { ENFORCE_BASELINE, ENFORCE_RESTRICTED } from "../components/restricted.ts";
+import { Autoscaler } from "../components/scaling/autoscaler.ts";
+import { MetricsServer } from "../components/scaling/metricsServer.ts";
 import { planCpus } from "../components/serving/cpuPlan.ts";
+import { kubernetes } from "../components/serving/engines/kubernetes.ts";
+import { seldon } from "../components/serving/engines/seldon.ts";
 import { InferenceService } from "../components/serving/inferenceService.ts";
-import { triton } from "../components/serving/triton.ts";
+import { seldonOperator } from "../components/serving/seldon/install.ts";
+import { PINNED_CPU_REQUEST } from "../components/serving/serverPod.ts";
 import { bundleFetch } from "../components/storage/fetch/bundle.ts";
 import { ModelUpload } from "../components/storage/modelUpload.ts";
 import { ObjectStore } from "../components/storage/objectStore.ts";
 import { readConfig } from "./config.ts";
 import { loadOf } from "./load.ts";
+import { modelServerOf, requestsOf, serverWarnings } from "./server.ts";
 
 const config = readConfig();
-const { cluster, model, benchmark: measure } = config;
+const { cluster, model, autoscaling, benchmark: measure } = config;
+const { executor } = config.seldon;
+const isSeldon = config.engine === "seldon";
 const images = { ...publicImages, ...config.images };
 const cpuPlan = planCpus({ ...config, nodes: cluster.nodes });
+const requests = requestsOf(config);
+for (const warning of serverWarnings(config)) pulumi.log.warn(warning);
 const [client, fetchProgram] = await Promise.all([bundleClient(), bundleFetch()]);
 
 const provider = new k8s.Provider("cluster", {
@@ -29,9 +39,11 @@ const name = `inference-${pulumi
   .getStack()
   .toLowerCase()
   .replaceAll(/[^a-z0-9]+/g, "-")}`;
+// Seldon's executor does not meet the level that all our own pods meet.
+const level = isSeldon && executor.enabled ? ENFORCE_BASELINE : ENFORCE_RESTRICTED;
 const namespace = new k8s.core.v1.Namespace(
   "inference",
-  { metadata: { name, labels: { ...labelsOf("inference", name), ...ENFORCE_RESTRICTED } } },
+  { metadata: { name, labels: { ...labelsOf("inference", name), ...level } } },
   { provider },
 );
 const place = { namespace: name, domain: cluster.domain };
@@ -57,18 +69,49 @@ const upload = new ModelUpload(
   { provider, dependsOn: [namespace] },
 );
 
+const operator = isSeldon
+  ? seldonOperator(
+      "seldon-operator",
+      { ...config.seldon, watched: name, image: images["seldon-operator"], executorPort: executor.httpPort },
+      { provider, dependsOn: [namespace] },
+    )
+  : [];
+const throughExecutor = executor.enabled
+  ? { ...executor, ports: { http: executor.httpPort, grpc: executor.grpcPort } }
+  : undefined;
+
 const service = new InferenceService(
   "server",
   {
     ...place,
+    engine: isSeldon ? seldon(throughExecutor) : kubernetes,
     plan: cpuPlan,
-    server: triton({ image: images.triton, memory: config.server.memory, threads: config.cpus / config.instances }),
+    server: modelServerOf(config, images, (config.cpus / config.instances) * config.threadsPerCore),
     model: upload.fetch,
+    cpuRequest: autoscaling.resourceLimiting ?? PINNED_CPU_REQUEST,
+    isAutoscaled: autoscaling.enabled,
     readySeconds: config.server.readySeconds,
   },
-  { provider, dependsOn: [upload] },
+  { provider, dependsOn: [upload, ...operator] },
 );
 
+const metricsServer = config.metricsServer.enabled
+  ? [
+      new MetricsServer(
+        "metrics-server",
+        { ...config.metricsServer, image: images["metrics-server"] },
+        { provider, dependsOn: [namespace] },
+      ),
+    ]
+  : [];
+if (autoscaling.enabled)
+  new Autoscaler(
+    "autoscaler",
+    { ...autoscaling, namespace: name, targets: service.scaleTargets, min: config.instances },
+    { provider, dependsOn: [service, ...metricsServer] },
+  );
+
+const inputs = { ...upload.fetch, subPath: requests.folder };
 const experiment = measure.enabled
   ? new Benchmark(
       "benchmark",
@@ -76,7 +119,12 @@ const experiment = measure.enabled
         namespace: name,
         service,
         plan: cpuPlan,
-        target: { protocol: measure.protocol, model: model.name, input: model.input, output: model.output },
+        target: {
+          protocol: measure.protocol,
+          model: requests.name,
+          input: requests.input,
+          output: requests.output,
+        },
         load: loadOf(measure),
         threads: measure.threads,
         pods: measure.pods,
@@ -86,7 +134,7 @@ const experiment = measure.enabled
         rerun: measure.rerun,
         image: images.node,
         client,
-        inputs: upload.fetch,
+        inputs,
       },
       { provider, dependsOn: [namespace] },
     )

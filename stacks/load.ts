@@ -1,6 +1,5 @@
 import { completeLoad, defaultConnections } from "../benchmarks/client/pacer.ts";
 import type { Load } from "../benchmarks/spec.ts";
-import { tritonPorts } from "../components/serving/triton.ts";
 import { UserError } from "../error.ts";
 import type { Config } from "./schema.ts";
 
@@ -27,8 +26,6 @@ const names: Readonly<Record<Mode, string>> = {
   open: "an open loop",
   mlperf: "an MLPerf scenario",
 };
-/** By server kind: what it speaks. */
-const ports: Readonly<Record<Config["server"]["kind"], Readonly<Record<string, number>>>> = { triton: tritonPorts };
 
 function modeOf({ load }: Pick<Benchmark, "load">): Mode {
   if (load.mode) return load.mode;
@@ -79,7 +76,7 @@ const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], un
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 
 /** One line for every contradiction in `benchmark` that its shape alone does not show. */
-export function loadProblems(benchmark: Benchmark, server: Config["server"]["kind"]): string[] {
+export function loadProblems(benchmark: Benchmark): string[] {
   if (!benchmark.enabled) return [];
   const { load } = benchmark;
   const mode = modeOf(benchmark);
@@ -90,7 +87,7 @@ export function loadProblems(benchmark: Benchmark, server: Config["server"]["kin
         `${at(load, key as Key)} belongs to ${names[modes[0]!]}, but ${why(load, mode)}; ${out(key as Key, modes[0]!, load)}`,
     );
   const own = { closed: () => [], open: openProblems, mlperf: mlperfProblems }[mode](benchmark);
-  const shape = [...protocolProblems(benchmark, server), ...foreign, ...own];
+  const shape = [...foreign, ...own];
   return shape.length > 0 ? shape : [...completeProblems(benchmark), ...shareProblems(benchmark, mode)];
 }
 
@@ -119,14 +116,6 @@ function out(key: Key, owner: Mode, load: Benchmark["load"]): string {
   if (load.mode) return `leave it out, or set the mode to ${owner}`;
   if (modeOf({ load }) !== "closed") return `leave ${key} out, or what makes it so`;
   return `leave it out, or set ${others} too`;
-}
-
-function protocolProblems({ protocol }: Benchmark, server: Config["server"]["kind"]): string[] {
-  const spoken = Object.keys(ports[server]).filter((name) => name !== "metrics");
-  if (spoken.includes(protocol)) return [];
-  return [
-    `benchmark.protocol: server.kind ${server} does not speak ${protocol}; choose one of ${spoken.join(", ")}, or measure a server that does by hand with \`npm run client -- --protocol ${protocol}\``,
-  ];
 }
 
 function openProblems({ load }: Benchmark): string[] {

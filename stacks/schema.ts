@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from "typebox";
 import { defaultTimeoutSeconds } from "../benchmarks/client/pacer.ts";
 import { defaultThresholds } from "../benchmarks/client/thresholds.ts";
+import { type ServerName, serverKinds } from "../components/serving/servers/kinds.ts";
 
 /**
  * The one definition of a stack's config: from it come the type, the defaults, the check, docs/config.md and
@@ -23,6 +24,11 @@ const oneOf = <const T extends string[]>(description: string, values: [...T]) =>
   Type.Optional(Type.Enum(values, { description }));
 const quantity = (description: string, defaultValue: string) =>
   Type.String({ description, pattern: "^[0-9]+(Ki|Mi|Gi|Ti)$", default: defaultValue });
+const cpu = (description: string, defaultValue?: string) =>
+  text(description, {
+    pattern: "^([1-9][0-9]*m|[0-9]+([.][0-9]+)?)$",
+    ...(defaultValue ? { default: defaultValue } : {}),
+  });
 const image = (description: string) => Type.Optional(text(description));
 
 /** Names become Kubernetes names and labels. */
@@ -30,20 +36,48 @@ const NAME = "^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$";
 /** Names of cluster nodes may contain dots. */
 const NODE_NAME = "^[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?$";
 
+const coreList = Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1 });
+
 export const ConfigSchema = Type.Object(
   {
     instances: count("Model servers per node.", 1),
     cpus: count("Physical CPU cores per node given to serving; divided equally among the instances.", 1),
     sockets: count("NUMA nodes per node that these cores are taken from, in equal parts.", 1),
     pinning: choice(
-      "How a server is kept on its cores: `numactl` pins it when it starts (with `taskset` where the image has no numactl); `none` leaves it to the kernel.",
-      ["numactl", "none"],
+      "How a server is kept on its cores: `numactl` pins it when it starts (with `taskset` where the image has no numactl); `cpuset` has the kubelet's static CPU manager give it cores for itself; `none` leaves it to the kernel.",
+      ["numactl", "cpuset", "none"],
     ),
-    engine: choice("What runs the servers: `kubernetes` is a plain StatefulSet per node.", ["kubernetes"]),
+    threadsPerCore: count(
+      "Hardware threads of each core that serving uses. 1 leaves the others idle; 2 uses both threads of cores that have two.",
+      1,
+      1,
+    ),
+    engine: choice(
+      "What runs the servers: `kubernetes` is a plain StatefulSet per node, `seldon` a SeldonDeployment per node (docs/seldon.md).",
+      ["kubernetes", "seldon"],
+    ),
+    seldon: object("The engine `seldon`.", {
+      operator: choice(
+        "Where its operator comes from: `manifests` of this program, the official `chart` (with the executor), or it is `installed` already.",
+        ["manifests", "chart", "installed"],
+      ),
+      namespace: text("Namespace of the operator; it must be its own.", { pattern: NAME, default: "seldon-system" }),
+      executor: object("Seldon's executor in front of each server.", {
+        enabled: flag("Send requests through it; otherwise they go to the servers themselves.", false),
+        cpu: cpu("CPU it requests; it has no limit.", "1"),
+        memory: quantity("Memory it may use.", "512Mi"),
+        httpPort: count(
+          "Its port for HTTP (`executor.port` of the chart); must differ from the server's, whose pod it is in.",
+          1,
+          8090,
+        ),
+        grpcPort: count("Its port for gRPC.", 1, 5001),
+      }),
+    }),
     cluster: object(
       "Where the stack is deployed. Never the current context: it has to be named.",
       {
-        kind: choice("`embedded` is the one-node cluster that `npm start` boots; `kubeconfig` is any other.", [
+        kind: choice("`embedded` is the cluster that `npm start` boots on this machine; `kubeconfig` is any other.", [
           "kubeconfig",
           "embedded",
         ]),
@@ -51,9 +85,16 @@ export const ConfigSchema = Type.Object(
         context: text("Name of the context in that file."),
         nodes: Type.Optional(
           count(
-            "How many nodes of `topology` serve, from the first. Default: all. Lower this before a node is removed from `topology`.",
+            "How many nodes of `topology` serve, from the first. Default: all. Lower this before a node is removed from `topology`. Of an embedded cluster: how many nodes it has. Default: 1.",
             1,
           ),
+        ),
+        cores: Type.Optional(
+          Type.Array(coreList, {
+            description:
+              "Of an embedded cluster: the cores of each node, such as `[[0], [1]]`. Default: this machine's in equal parts.",
+            minItems: 1,
+          }),
         ),
         domain: text("DNS domain of the cluster.", { default: "cluster.local" }),
       },
@@ -64,15 +105,26 @@ export const ConfigSchema = Type.Object(
         "One node.",
         {
           name: text("Value of the node's label `kubernetes.io/hostname`.", { pattern: NODE_NAME }),
-          numa: Type.Array(Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1 }), {
-            description: "By NUMA node: the Linux CPU number of the first hardware thread of every physical core.",
+          numa: Type.Array(Type.Array(Type.Integer({ minimum: 0 })), {
+            description:
+              "By number of the NUMA node: the Linux CPU number of the first hardware thread of every physical core. An empty list is a NUMA node without cores.",
             minItems: 1,
           }),
-          smt: count("Hardware threads per core; serving uses one of each.", 1, 1),
+          smt: count("Hardware threads per core.", 1, 1),
+          siblings: Type.Optional(
+            Type.Array(coreList, {
+              description:
+                "The Linux CPU numbers of all hardware threads of each core, its first thread first. Needed when `threadsPerCore` is not 1.",
+            }),
+          ),
         },
         true,
       ),
-      { description: "The nodes' CPUs. Detected by `npm start` on the embedded cluster.", minItems: 1 },
+      {
+        description:
+          "The nodes' CPUs. Filled in by `npm start` on the embedded cluster; `npm run topology` prints those of any other.",
+        minItems: 1,
+      },
     ),
     reserved: object("Cores per node kept from serving; the lowest are reserved first.", {
       system: count("Cores for the system and the cluster's own daemons.", 0, 0),
@@ -94,13 +146,31 @@ export const ConfigSchema = Type.Object(
             pattern: "^[A-Za-z0-9][-._A-Za-z0-9]{0,62}$",
           }),
         ),
-        input: text("Name of the input tensor.", { default: "data" }),
-        output: text("Name of the output tensor whose largest entry is the answer.", { default: "prob" }),
+        inputs: choice(
+          "What requests carry: `tensor` numbers as the network takes them; `jpeg` files, which the model `<name>-jpeg` of the same folder takes.",
+          ["tensor", "jpeg"],
+        ),
+        input: Type.Optional(text("Name of the input tensor. Default: `data`; for jpeg `image`.")),
+        output: Type.Optional(
+          text(
+            "Name of the output tensor that is the answer: a score for each class, or the name of the class. Default: `prob`; for jpeg `label`, but `prob` of ovms, which computes no names.",
+          ),
+        ),
       },
       true,
     ),
     server: object("The model server.", {
-      kind: choice("Which server.", ["triton"]),
+      kind: choice(
+        "Which server: `triton`, `ovms` (OpenVINO Model Server), `mlserver`, or `dlrs` (Deep Learning Reference Stack, discontinued). docs/model-servers.md says what each speaks.",
+        Object.keys(serverKinds) as ServerName[],
+      ),
+      api: Type.Optional(
+        Type.Enum(["v2", "tensorflow-serving"], {
+          description:
+            "API that it has to speak: `v2` (Open Inference Protocol) or `tensorflow-serving`, for which ovms is an older release. Default: v2; of dlrs tensorflow-serving.",
+        }),
+      ),
+      gpus: count("NVIDIA GPUs of each instance (`nvidia.com/gpu`).", 0, 0),
       memory: quantity("Memory of one instance.", "1Gi"),
       readySeconds: count(
         "How long all instances may take to become ready, in seconds; the first time this includes pulling the image.",
@@ -114,10 +184,57 @@ export const ConfigSchema = Type.Object(
       storageClass: Type.Optional(text("Storage class of its volume. Default: the cluster's.")),
       protect: flag("Keep the volume, and refuse to destroy or replace the store.", false),
     }),
+    metricsServer: object("metrics-server, for clusters that do not have it yet.", {
+      enabled: flag("Install it. Many clusters have it already.", false),
+      resolution: Type.Integer({
+        description: "How often it asks the nodes, in seconds.",
+        minimum: 10,
+        default: 15,
+      }),
+      insecureKubelets: flag(
+        "Talk to kubelets whose certificate the cluster's authority has not signed, as many installers leave them.",
+        false,
+      ),
+    }),
+    autoscaling: object("More servers under load, fewer without; from `instances` on each node upwards.", {
+      enabled: flag("Scale with the CPU that the servers use. Needs `pinning` none.", false),
+      max: count("Most servers per node.", 1, 2),
+      averageUtilization: Type.Integer({
+        description: "CPU use to keep to, in percent of what the servers request.",
+        minimum: 1,
+        maximum: 1000,
+        default: 50,
+      }),
+      resourceLimiting: Type.Optional(
+        cpu("CPU that each server requests, of which its use is measured; not a whole number."),
+      ),
+      stabilization: object("For how long a need must have stood before it is acted on.", {
+        up: Type.Integer({
+          description: "Before a server is added, in seconds.",
+          minimum: 0,
+          maximum: 3600,
+          default: 0,
+        }),
+        down: Type.Integer({
+          description: "Before a server is removed, in seconds.",
+          minimum: 0,
+          maximum: 3600,
+          default: 300,
+        }),
+      }),
+    }),
     images: object("Image references in the place of the public ones (components/images.ts).", {
       minio: image("Object store."),
       node: image("Node.js, for the load client and for fetching models."),
       triton: image("Triton Inference Server."),
+      ovms: image("OpenVINO Model Server."),
+      "ovms-tensorflow-serving": image("OpenVINO Model Server with the API of TensorFlow Serving."),
+      mlserver: image("MLServer."),
+      dlrs: image("Deep Learning Reference Stack."),
+      transformer: image("Decodes JPEG files in front of dlrs."),
+      "tfserving-proxy": image("Seldon's proxy between that and the server."),
+      "seldon-operator": image("Operator of the engine `seldon`."),
+      "metrics-server": image("metrics-server."),
       pause: image("Pod sandbox of the embedded cluster; the stack itself does not use it."),
       coredns: image("DNS server of the embedded cluster; the stack itself does not use it."),
     }),

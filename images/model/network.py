@@ -3,6 +3,7 @@
 import numpy as np
 import openvino as ov
 import openvino.opset13 as op
+from openvino.preprocess import ColorFormat, PrePostProcessor
 
 # Repeats, kernel size, stride of the first repeat, output channels of each stage.
 STAGES = [(1, 3, 1, 16), (2, 3, 2, 24), (2, 5, 2, 40), (3, 3, 2, 80), (3, 5, 1, 112), (4, 5, 2, 192), (1, 3, 1, 320)]
@@ -48,4 +49,16 @@ def build(weights):
     prob.output(0).get_tensor().set_names({"prob"})
     model = ov.Model([prob], [data], "efficientnet-lite0")
     model.inputs[0].get_tensor().set_names({"data"})
+    return model
+
+
+def of_pixels(model):
+    """The model with its normalisation inside: input `image` U8 [n,224,224,3], blue first, as decoders give it."""
+    steps = PrePostProcessor(model)
+    tensor = steps.input().tensor()
+    tensor.set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(ColorFormat.BGR)
+    steps.input().model().set_layout(ov.Layout("NCHW"))
+    steps.input().preprocess().convert_color(ColorFormat.RGB).convert_element_type(ov.Type.f32).mean(127.0).scale(128.0)
+    model = steps.build()
+    model.inputs[0].get_tensor().set_names({"image"})
     return model

@@ -19,22 +19,23 @@ PHOTOS = [
 
 
 def load(package, file):
-    """Bytes of a photo as JPEG: as they are in the package, or encoded from its PNG."""
+    """The square in the middle of a photo. A server that only stretches photos to its model's size then sees no other picture."""
     # find_spec locates a package without importing it: its own dependencies are not installed.
     with open(os.path.join(find_spec(package).submodule_search_locations[0], file), "rb") as source:
-        data = source.read()
-    if file.endswith(".jpg"):
-        return data, Image.open(io.BytesIO(data)).convert("RGB")
-    image = Image.open(io.BytesIO(data)).convert("RGB")
+        image = Image.open(source).convert("RGB")
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
+
+
+def jpeg(image):
+    """Bytes of a JPEG file."""
     encoded = io.BytesIO()
     image.save(encoded, "JPEG", quality=95)
-    return encoded.getvalue(), image
+    return encoded.getvalue()
 
 
 def tensor(image):
-    """Centre crop, bicubic resize, (x-127)/128 -> FP32 [3,224,224]: what the weights were trained on."""
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    square = image.crop((left, top, left + side, top + side)).resize((SIZE, SIZE), Image.BICUBIC)
-    pixels = (np.asarray(square, np.float32) - 127) / 128
+    """Bicubic resize, (x-127)/128 -> FP32 [3,224,224]: what the weights were trained on."""
+    pixels = (np.asarray(image.resize((SIZE, SIZE), Image.BICUBIC), np.float32) - 127) / 128
     return np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype="<f4")

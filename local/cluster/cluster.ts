@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,12 +7,14 @@ import { withLock } from "../lock.ts";
 import { state, stateDir } from "../paths.ts";
 import { addons } from "./addons.ts";
 import { createCgroups, removeCgroups } from "./cgroups.ts";
-import { claimSlot, connect, networkOf, releaseSlot, sealBlock, unsealBlock } from "./network.ts";
+import { apiOf } from "./controlPlane.ts";
+import { startInside } from "./namespaces.ts";
+import { claimSlot, connect, linkOf, type Network, networkOf, releaseSlot, sealBlock, unsealBlock } from "./network.ts";
 import { writePki } from "./pki.ts";
 import { end, forget, initOf, remember, running } from "./process.ts";
-import { type NodeSpec, SOCKET } from "./services.ts";
+import { socketOf } from "./services.ts";
+import type { ClusterSpec, Node, NodeShape } from "./spec.ts";
 
-export const NODE = "node1";
 export const CONTEXT = "inference-stack";
 
 export interface ClusterImages {
@@ -28,69 +29,107 @@ export interface Image {
 }
 
 const lock = join(stateDir, "cluster.lock");
-const specFile = join(state.cluster, "node.json");
+const specFile = join(state.cluster, "cluster.json");
 
 /** Calls with one short line for each thing done. */
 export type Tell = (line: string) => void;
 
+/** One node with all the machine has. */
+const ALL: readonly NodeShape[] = [{ cpus: null, sharedCpus: null }];
+
 /**
- * Brings the node up, or finds it up, and returns when it is Ready, has cluster DNS and a storage class.
+ * Brings the cluster up, or finds it up as it is to be, and returns when its nodes are Ready, it has cluster DNS and a storage
+ * class. One that runs with other nodes is stopped first.
  *
  * @param bin folder of etcd and the Kubernetes binaries
  */
-export function startCluster(bin: string, images: ClusterImages, tell: Tell): Promise<void> {
+export function startCluster(
+  bin: string,
+  images: ClusterImages,
+  tell: Tell,
+  nodes: readonly NodeShape[] = ALL,
+): Promise<void> {
   return withLock(
     lock,
     async () => {
-      if (running() !== undefined && (await apiAnswers())) return;
+      const spec = specOf(bin, images, await claimSlot(), nodes);
+      if (running() !== undefined && (await apiAnswers())) {
+        if (JSON.stringify(readSpec()) === JSON.stringify(spec)) return;
+        tell("the cluster is to be another than the one that runs: stopping that");
+        await end();
+      }
       await cleanUp();
-      await boot(bin, images, tell);
+      await boot(spec, images, tell);
     },
     () => tell("waiting for another command that starts or stops this cluster"),
   );
 }
 
-async function boot(bin: string, images: ClusterImages, tell: Tell): Promise<void> {
+function specOf(bin: string, images: ClusterImages, network: Network, shapes: readonly NodeShape[]): ClusterSpec {
+  const nodes = shapes.map((shape, index): Node => {
+    const name = nodeName(index);
+    return { name, folder: join(state.cluster, name), link: linkOf(network, index), ...shape };
+  });
+  return { folder: state.cluster, bin, network, pause: images.pause.ref, nodes };
+}
+
+/** Nodes are numbered from 1. */
+export const nodeName = (index: number) => `node${index + 1}`;
+
+/** The cluster as it was last started; undefined if it never was. */
+export function readSpec(): ClusterSpec | undefined {
+  return existsSync(specFile) ? (JSON.parse(readFileSync(specFile, "utf8")) as ClusterSpec) : undefined;
+}
+
+async function boot(spec: ClusterSpec, images: ClusterImages, tell: Tell): Promise<void> {
   const started = Date.now();
   const seconds = () => `${((Date.now() - started) / 1000).toFixed(1)} s`;
-  const network = await claimSlot();
-  const spec: NodeSpec = { node: NODE, folder: state.cluster, bin, network, pause: images.pause.ref };
-  for (const folder of ["log", "volumes"]) mkdirSync(join(state.cluster, folder), { recursive: true });
+  const { folder, network, nodes } = spec;
+  const names = nodes.map(({ name }) => name);
+  for (const path of ["log", "volumes"]) mkdirSync(join(folder, path), { recursive: true });
   writeFileSync(specFile, JSON.stringify(spec, null, 1));
   await sealBlock(network);
-  await writePki(join(state.cluster, "pki"), network, NODE);
+  await writePki(join(folder, "pki"), spec);
   rmSync(state.kubeconfig, { force: true });
   symlinkSync(join("pki", "admin.kubeconfig"), state.kubeconfig);
-  createCgroups();
-  await connect(network, await launch());
+  createCgroups(nodes);
+  await connect(network, nodes[0].link, await launch(nodes[0]));
   await until("the API server", apiAnswers);
-  tell(`API server ready after ${seconds()} at https://${network.nodeAddress}:6443`);
+  tell(`API server ready after ${seconds()} at ${apiOf(nodes[0].link.address)}`);
+  await forgetOtherNodes(names);
+  // The first node's containerd is older than the API; the others start beside it.
+  for (const name of names) await until(`containerd of ${name}`, () => ctr(name, ["version"]).then(() => true));
   await loadImages([images.pause, images.coredns], tell);
   for (const object of addons(network, images.coredns.ref))
     await kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], JSON.stringify(object));
-  await until("the node", () => nodeReady(started));
+  await until(names.join(", "), () => nodesReady(names, started));
   await until("cluster DNS", () => podsReady(started, ["-n", "kube-system", "-l", "k8s-app=kube-dns"]));
-  tell(`node ${NODE} and cluster DNS ready after ${seconds()}`);
+  tell(`${names.join(", ")} and cluster DNS ready after ${seconds()}`);
   // Pods of before come up again by themselves; what follows should not meet them half-way. One that cannot is not ours.
   await until("the pods", () => podsReady(started, ["-A"]), 60).catch(() => {});
 }
 
-/** Starts the node's process in namespaces of its own and returns the pid of its init. */
-async function launch(): Promise<number> {
+/** Starts the first node, and with it all, and returns the pid of its init. */
+async function launch({ name }: Node): Promise<number> {
   const log = openSync(join(state.cluster, "log", "node.log"), "a");
-  const namespaces = ["--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"];
-  const program = ["catatonit", "--", process.execPath, join(import.meta.dirname, "node.ts"), specFile];
-  const child = spawn("unshare", [...namespaces, ...program], { detached: true, stdio: ["ignore", log, log] });
-  child.unref();
-  await new Promise((resolve, reject) => child.once("spawn", resolve).once("error", reject));
-  remember(child.pid!);
-  for (let tries = 0; tries < 100; tries++) {
-    const init = initOf(child.pid!);
-    // Until it has unshared, the child still is in our network.
-    if (init !== undefined) return init;
-    await sleep(20);
+  const program = [process.execPath, join(import.meta.dirname, "node.ts"), specFile, name];
+  const inside = await startInside(program, log);
+  if (!inside) throw notUp("the node's process");
+  inside.outer.unref();
+  remember(inside.outer.pid!);
+  return inside.init;
+}
+
+/** Nodes of an earlier start that are no more: their pods would wait for them. */
+async function forgetOtherNodes(names: readonly string[]): Promise<void> {
+  const known = (await kubectl(["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"]))
+    .split(" ")
+    .filter(Boolean);
+  for (const gone of known.filter((name) => !names.includes(name))) {
+    await kubectl(["delete", "node", gone]);
+    const onIt = ["--all-namespaces", `--field-selector=spec.nodeName=${gone}`];
+    await kubectl(["delete", "pods", ...onIt, "--force", "--grace-period=0"]);
   }
-  throw notUp("the node's process");
 }
 
 async function until(what: string, ready: () => Promise<boolean>, seconds = 120): Promise<void> {
@@ -111,27 +150,32 @@ function notUp(what: string): UserError {
   );
 }
 
-/** Loads what the node does not have yet. References carry a content key, so a name that is there is the same image. */
+/**
+ * Loads what the nodes do not have yet. References carry a content key, so a name that is there is the same image.
+ */
 export async function loadImages(images: readonly Image[], tell: Tell): Promise<void> {
-  const present = (await ctr(["images", "ls", "-q"])).split("\n");
-  for (const { ref, archive } of images) {
-    if (present.includes(ref)) continue;
-    await ctr(["images", "import", archive]);
-    tell(`loaded image ${ref}`);
+  for (const { name } of readSpec()?.nodes ?? []) {
+    const present = (await ctr(name, ["images", "ls", "-q"])).split("\n");
+    for (const { ref, archive } of images) {
+      if (present.includes(ref)) continue;
+      await ctr(name, ["images", "import", archive]);
+      tell(`loaded image ${ref} into ${name}`);
+    }
   }
 }
 
-function ctr(args: string[]): Promise<string> {
+function ctr(node: string, args: string[]): Promise<string> {
   const pid = running();
   const init = pid && initOf(pid);
   if (!init) throw new UserError("the cluster is not running; start it with `npm start`");
-  return run("nsenter", ["-t", String(init), "-m", "ctr", "-a", SOCKET, "-n", "k8s.io", ...args]);
+  return run("nsenter", ["-t", String(init), "-m", "ctr", "-a", socketOf(node), "-n", "k8s.io", ...args]);
 }
 
 /** kubectl as administrator of this instance's cluster. */
 export function kubectl(args: string[], input?: string): Promise<string> {
-  const { bin } = JSON.parse(readFileSync(specFile, "utf8")) as NodeSpec;
-  return run(join(bin, "kubectl"), [`--kubeconfig=${state.kubeconfig}`, ...args], { input });
+  const spec = readSpec();
+  if (!spec) throw new UserError("there is no cluster; start it with `npm start`");
+  return run(join(spec.bin, "kubectl"), [`--kubeconfig=${state.kubeconfig}`, ...args], { input });
 }
 
 export async function apiAnswers(): Promise<boolean> {
@@ -141,14 +185,22 @@ export async function apiAnswers(): Promise<boolean> {
   );
 }
 
-/** Whether the kubelet of this boot has said that the node is Ready: what was said before the boot does not count. */
-async function nodeReady(since: number): Promise<boolean> {
-  const { status } = JSON.parse(await kubectl(["get", "node", NODE, "-o", "json"])) as {
-    status: { conditions: { type: string; status: string; lastHeartbeatTime: string }[] };
-  };
-  return status.conditions.some(
-    (c) => c.type === "Ready" && c.status === "True" && isSince(c.lastHeartbeatTime, since),
-  );
+interface NodeStatus {
+  metadata: { name: string };
+  status: { conditions: { type: string; status: string; lastHeartbeatTime: string }[] };
+}
+
+/** Names of the nodes that are Ready. @param since What was said before does not count; epoch milliseconds. */
+export async function readyNodes(since = 0): Promise<string[]> {
+  const { items } = JSON.parse(await kubectl(["get", "nodes", "-o", "json"])) as { items: NodeStatus[] };
+  const isReady = ({ status }: NodeStatus) =>
+    status.conditions.some((c) => c.type === "Ready" && c.status === "True" && isSince(c.lastHeartbeatTime, since));
+  return items.filter(isReady).map(({ metadata }) => metadata.name);
+}
+
+async function nodesReady(names: readonly string[], since: number): Promise<boolean> {
+  const ready = await readyNodes(since);
+  return names.every((name) => ready.includes(name));
 }
 
 interface Pod {
@@ -171,7 +223,7 @@ async function podsReady(since: number, selection: string[]): Promise<boolean> {
 /** Kubernetes times have whole seconds. */
 const isSince = (time: string, since: number) => Date.parse(time) >= Math.floor(since / 1000) * 1000;
 
-/** Ends the node. Its data stays, and the next start goes on with it. */
+/** Ends the cluster. Its data stays, and the next start goes on with it. */
 export function stopCluster(): Promise<void> {
   return withLock(lock, async () => {
     await end();
@@ -179,19 +231,19 @@ export function stopCluster(): Promise<void> {
   });
 }
 
-/** Ends the node and removes all it had: data, addresses, cgroups. */
+/** Ends the cluster and removes all it had: data, addresses, cgroups. */
 export function purgeCluster(): Promise<void> {
   return withLock(lock, async () => {
     await end();
     await cleanUp();
-    if (existsSync(specFile))
-      await unsealBlock(networkOf((JSON.parse(readFileSync(specFile, "utf8")) as NodeSpec).network.slot));
+    const spec = readSpec();
+    if (spec) await unsealBlock(networkOf(spec.network.slot));
     rmSync(state.cluster, { recursive: true, force: true });
     releaseSlot();
   });
 }
 
-/** Puts away what a killed node leaves: mounts, links and namespaces went with it, cgroup folders did not. */
+/** Puts away what a killed cluster leaves: mounts, links and namespaces went with it, cgroup folders did not. */
 async function cleanUp(): Promise<void> {
   await end(0);
   forget();

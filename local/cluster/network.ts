@@ -5,38 +5,56 @@ import { run } from "../exec.ts";
 import { withLock } from "../lock.ts";
 import { instance, instancesDir } from "../paths.ts";
 
-/** The addresses of one instance's node: a /22 of its own, cut into link, pods and services. */
+/** The addresses of one instance's cluster: a /22 of its own, cut into links, services and the pods of each node. */
 export interface Network {
   readonly slot: number;
   /** All of it, for the route that keeps stray packets on this machine. */
   readonly block: string;
-  readonly hostAddress: string;
-  readonly nodeAddress: string;
-  readonly podRange: string;
   readonly serviceRange: string;
   /** First address of the service range: `kubernetes.default`. */
   readonly apiServiceAddress: string;
   readonly dnsAddress: string;
-  /** Name of the link on the machine's side. At most 15 characters. */
-  readonly link: string;
+}
+
+/** How a node hangs on what is before it: the first on this machine, each other one on the first. */
+export interface Link {
+  /** Its name before the node; inside it is `eth0`. At most 15 characters. */
+  readonly name: string;
+  readonly parentAddress: string;
+  readonly address: string;
+  readonly podRange: string;
+  /** What is reached through the link from before the node. */
+  readonly behind: string;
 }
 
 const SLOTS = 256;
+/** Each has a half of one of the two /24 that are for pods. */
+export const MAX_NODES = 4;
+
+const prefix = (slot: number) => ({ base: `10.${213 + Math.floor(slot / 64)}`, third: (slot % 64) * 4 });
 
 /** Slot n is the n-th /22 from 10.213.0.0 on. */
 export function networkOf(slot: number): Network {
-  const base = `10.${213 + Math.floor(slot / 64)}`;
-  const third = (slot % 64) * 4;
+  const { base, third } = prefix(slot);
   return {
     slot,
     block: `${base}.${third}.0/22`,
-    hostAddress: `${base}.${third}.1`,
-    nodeAddress: `${base}.${third}.2`,
-    podRange: `${base}.${third + 1}.0/24`,
     serviceRange: `${base}.${third + 2}.0/24`,
     apiServiceAddress: `${base}.${third + 2}.1`,
     dnsAddress: `${base}.${third + 2}.10`,
-    link: `istack${slot}`,
+  };
+}
+
+/** The link of the node of this index, from 0 to MAX_NODES - 1. */
+export function linkOf({ slot, block }: Network, index: number): Link {
+  const { base, third } = prefix(slot);
+  const podRange = `${base}.${third + (index < 2 ? 1 : 3)}.${128 * (index % 2)}/25`;
+  return {
+    name: index === 0 ? `istack${slot}` : `node${index + 1}`,
+    parentAddress: `${base}.${third}.${4 * index + 1}`,
+    address: `${base}.${third}.${4 * index + 2}`,
+    podRange,
+    behind: index === 0 ? block : podRange,
   };
 }
 
@@ -95,22 +113,26 @@ export async function unsealBlock(network: Network): Promise<void> {
   await run("ip", ["route", "del", "unreachable", network.block, "metric", "4000000"]).catch(() => {});
 }
 
-/** Connects this machine with the network namespace of process `pid`; everything vanishes with that namespace. */
-export async function connect(network: Network, pid: number): Promise<void> {
-  const { link, hostAddress, nodeAddress, podRange, serviceRange } = network;
-  await run("ip", ["link", "del", link]).catch(() => {});
-  await run("ip", ["link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", String(pid)]);
-  await run("ip", ["addr", "add", `${hostAddress}/30`, "dev", link]);
-  await run("ip", ["link", "set", link, "up"]);
+/**
+ * Connects the network namespace we are in with that of process `pid`, a node; everything vanishes with that namespace. Neither
+ * has a default route, so no packet can leave.
+ */
+export async function connect({ block, serviceRange }: Network, link: Link, pid: number): Promise<void> {
+  const { name, parentAddress, address, behind } = link;
+  await run("ip", ["link", "del", name]).catch(() => {});
+  await run("ip", ["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", String(pid)]);
+  await run("ip", ["addr", "add", `${parentAddress}/30`, "dev", name]);
+  await run("ip", ["link", "set", name, "up"]);
   const inside = (...args: string[]) => run("nsenter", ["-t", String(pid), "-n", "ip", ...args]);
   await inside("link", "set", "lo", "up");
-  await inside("addr", "add", `${nodeAddress}/30`, "dev", "eth0");
+  await inside("addr", "add", `${address}/30`, "dev", "eth0");
   await inside("link", "set", "eth0", "up");
+  // What lies before the first node is not ours, and has no way in but its own link.
+  if (behind !== block) await inside("route", "add", block, "via", parentAddress, "dev", "eth0");
   // A packet of the node itself to a service address is routed before it is translated: a bridge without ports is that
-  // route, and the end of packets nobody translated. The node has no default route, so none can leave.
+  // route, and the end of packets nobody translated.
   await inside("link", "add", "svc0", "type", "bridge");
   await inside("link", "set", "svc0", "up");
   await inside("route", "add", serviceRange, "dev", "svc0");
-  for (const range of [podRange, serviceRange])
-    await run("ip", ["route", "replace", range, "via", nodeAddress, "dev", link]);
+  await run("ip", ["route", "replace", behind, "via", address, "dev", name]);
 }

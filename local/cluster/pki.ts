@@ -13,7 +13,13 @@ interface Certificate {
 
 const KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
 
-function certificates(network: Network, node: string): Certificate[] {
+/** Whom the cluster's certificates are for. */
+interface Parties {
+  readonly network: Network;
+  readonly nodes: readonly { readonly name: string; readonly link: { readonly address: string } }[];
+}
+
+function certificates({ network, nodes }: Parties): Certificate[] {
   const service = [
     "kubernetes",
     "kubernetes.default",
@@ -21,24 +27,30 @@ function certificates(network: Network, node: string): Certificate[] {
     "kubernetes.default.svc.cluster.local",
     "localhost",
   ];
-  const addresses = [network.apiServiceAddress, network.nodeAddress, "127.0.0.1"];
+  const addresses = [network.apiServiceAddress, nodes[0].link.address, "127.0.0.1"];
   return [
     { name: "apiserver", subject: "/CN=kube-apiserver", ca: "ca", names: [...service.map(dns), ...addresses.map(ip)] },
     { name: "apiserver-kubelet-client", subject: "/O=system:masters/CN=kube-apiserver-kubelet-client", ca: "ca" },
     { name: "front-proxy-client", subject: "/CN=front-proxy-client", ca: "front-proxy-ca" },
-    { name: "kubelet", subject: `/CN=${node}`, ca: "ca", names: [dns(node), ip(network.nodeAddress)] },
-    ...users(node),
+    ...users({ nodes }),
   ];
 }
 
-/** Who gets a kubeconfig. */
-function users(node: string): Certificate[] {
+/** Who gets a kubeconfig. A kubelet also serves with its certificate. */
+function users({ nodes }: Pick<Parties, "nodes">): Certificate[] {
   return [
     { name: "admin", subject: "/O=system:masters/CN=admin", ca: "ca" },
     { name: "controller-manager", subject: "/CN=system:kube-controller-manager", ca: "ca" },
     { name: "scheduler", subject: "/CN=system:kube-scheduler", ca: "ca" },
     { name: "proxy", subject: "/CN=system:kube-proxy", ca: "ca" },
-    { name: "node", subject: `/O=system:nodes/CN=system:node:${node}`, ca: "ca" },
+    ...nodes.map(({ name, link }): Certificate => {
+      return {
+        name,
+        subject: `/O=system:nodes/CN=system:node:${name}`,
+        ca: "ca",
+        names: [dns(name), ip(link.address)],
+      };
+    }),
   ];
 }
 
@@ -49,7 +61,7 @@ const ip = (address: string) => `IP:${address}`;
  * The cluster's certificates and kubeconfigs in `folder`. The authorities and the service account key are made once and
  * kept, because running pods trust them; what they sign is made anew at every start and never gets old.
  */
-export async function writePki(folder: string, network: Network, node: string): Promise<void> {
+export async function writePki(folder: string, parties: Parties): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const name of ["ca", "front-proxy-ca"])
     if (!existsSync(join(folder, `${name}.crt`)))
@@ -70,9 +82,9 @@ export async function writePki(folder: string, network: Network, node: string): 
     await openssl(folder, ["genrsa", "-out", "sa.key", "2048"]);
     await openssl(folder, ["rsa", "-in", "sa.key", "-pubout", "-out", "sa.pub"]);
   }
-  await Promise.all(certificates(network, node).map((certificate) => sign(folder, certificate)));
-  const server = `https://${network.nodeAddress}:6443`;
-  for (const { name } of users(node)) writeKubeconfig(folder, name, server);
+  await Promise.all(certificates(parties).map((certificate) => sign(folder, certificate)));
+  const server = `https://${parties.nodes[0].link.address}:6443`;
+  for (const { name } of users(parties)) writeKubeconfig(folder, name, server);
 }
 
 function sign(folder: string, { name, subject, ca, names }: Certificate): Promise<string> {

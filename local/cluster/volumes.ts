@@ -10,12 +10,13 @@ export const STORAGE_CLASS = "local";
 /**
  * Gives every claim of our storage class a folder as a `local` volume, and takes folder and volume away when the claim is
  * gone. Unlike the controller manager's host-path provisioner, such volumes honour `fsGroup`, so no pod needs root.
- * Runs until the process ends.
+ * A volume belongs to the node its pod was scheduled to, and to the first node, which sees the same folder and is always
+ * there: with fewer nodes at a later start it takes the volumes over. Runs until the process ends.
  */
 export async function provisionVolumes(
   kubeconfig: string,
   folder: string,
-  node: string,
+  firstNode: string,
   say: (text: string) => void,
 ): Promise<never> {
   const config = new KubeConfig();
@@ -24,15 +25,16 @@ export async function provisionVolumes(
   mkdirSync(folder, { recursive: true });
   for (;;) {
     try {
-      const claims = (await api.listPersistentVolumeClaimForAllNamespaces()).items.filter((claim) =>
-        isOurs(claim, node),
-      );
-      for (const claim of claims) {
+      for (const claim of (await api.listPersistentVolumeClaimForAllNamespaces()).items) {
+        const node = nodeOf(claim);
+        if (node === undefined) continue;
         const name = `pvc-${claim.metadata!.uid}`;
         const path = join(folder, name);
         mkdirSync(path, { recursive: true });
         chmodSync(path, 0o770); // the kubelet gives the folder to the pod's fsGroup; nobody else may look inside
-        await api.createPersistentVolume({ body: volume(name, path, claim, node) }).catch(unless(409));
+        await api
+          .createPersistentVolume({ body: volume(name, path, claim, [...new Set([firstNode, node])]) })
+          .catch(unless(409));
         say(`volume ${name} for ${claim.metadata!.namespace}/${claim.metadata!.name}`);
       }
       const volumes = (await api.listPersistentVolume()).items.filter(isReleased);
@@ -48,21 +50,23 @@ export async function provisionVolumes(
   }
 }
 
-/** A claim that waits for us: the scheduler has put its pod on this node and no volume is bound yet. */
-function isOurs({ metadata, spec }: V1PersistentVolumeClaim, node: string): boolean {
+/** Where the volume is needed of a claim that waits for us: the scheduler has placed its pod and no volume is bound yet. */
+function nodeOf({ metadata, spec }: V1PersistentVolumeClaim): string | undefined {
   const annotations = metadata?.annotations ?? {};
-  return (
-    !spec?.volumeName &&
-    annotations["volume.kubernetes.io/storage-provisioner"] === PROVISIONER &&
-    annotations["volume.kubernetes.io/selected-node"] === node
-  );
+  const isOurs = !spec?.volumeName && annotations["volume.kubernetes.io/storage-provisioner"] === PROVISIONER;
+  return isOurs ? annotations["volume.kubernetes.io/selected-node"] : undefined;
 }
 
 function isReleased({ metadata, status }: V1PersistentVolume): boolean {
   return status?.phase === "Released" && metadata?.annotations?.["pv.kubernetes.io/provisioned-by"] === PROVISIONER;
 }
 
-export function volume(name: string, path: string, claim: V1PersistentVolumeClaim, node: string): V1PersistentVolume {
+export function volume(
+  name: string,
+  path: string,
+  claim: V1PersistentVolumeClaim,
+  nodes: string[],
+): V1PersistentVolume {
   return {
     metadata: { name, annotations: { "pv.kubernetes.io/provisioned-by": PROVISIONER } },
     spec: {
@@ -81,9 +85,7 @@ export function volume(name: string, path: string, claim: V1PersistentVolumeClai
       local: { path },
       nodeAffinity: {
         required: {
-          nodeSelectorTerms: [
-            { matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [node] }] },
-          ],
+          nodeSelectorTerms: [{ matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: nodes }] }],
         },
       },
     },

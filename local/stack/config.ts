@@ -30,6 +30,13 @@ export function configOf(stack: string, key: string): Value | undefined {
   return readStackFile(stack).config?.[`${PROJECT}:${key}`];
 }
 
+/** A project key's value in the engine's copy of the stack's file: what the last command worked with. */
+export function lastConfigOf(stack: string, key: string): Value | undefined {
+  const file = stackFile(stack);
+  if (!existsSync(file)) return undefined;
+  return (load(readFileSync(file, "utf8")) as StackFile | undefined)?.config?.[`${PROJECT}:${key}`];
+}
+
 export const stackFile = (stack: string) => join(state.stacks, `Pulumi.${stack}.yaml`);
 
 /**
@@ -41,18 +48,28 @@ export const stackFile = (stack: string) => join(state.stacks, `Pulumi.${stack}.
 export function writeStackFile(stack: string, local: Record<string, Value>, sets: readonly string[]): string {
   const file = stackFile(stack);
   const before = existsSync(file) ? ((load(readFileSync(file, "utf8")) as StackFile | undefined) ?? {}) : {};
-  const { config, ...settings } = readStackFile(stack);
-  const merged: Record<string, Value> = { ...config };
+  const { config: _, ...settings } = readStackFile(stack);
+  mkdirSync(state.stacks, { recursive: true });
+  // The stack's secrets are encrypted with the salt it was created with.
+  const salt = before.encryptionsalt === undefined ? {} : { encryptionsalt: before.encryptionsalt };
+  const config = mergedConfig(stack, local, sets);
+  writeFileSync(file, dump({ ...settings, ...salt, config }), { mode: 0o600 });
+  return file;
+}
+
+/** The config of that copy, with its prefixes. */
+export function mergedConfig(
+  stack: string,
+  local: Record<string, Value>,
+  sets: readonly string[],
+): Record<string, Value> {
+  const merged: Record<string, Value> = { ...readStackFile(stack).config };
   for (const [key, value] of Object.entries(local)) {
     const name = `${PROJECT}:${key}`;
     merged[name] = isObject(value) && isObject(merged[name]) ? { ...merged[name], ...value } : value;
   }
   for (const set of sets) assign(merged, set);
-  mkdirSync(state.stacks, { recursive: true });
-  // The stack's secrets are encrypted with the salt it was created with.
-  const salt = before.encryptionsalt === undefined ? {} : { encryptionsalt: before.encryptionsalt };
-  writeFileSync(file, dump({ ...settings, ...salt, config: merged }), { mode: 0o600 });
-  return file;
+  return merged;
 }
 
 function assign(config: Record<string, Value>, set: string): void {

@@ -1,21 +1,17 @@
-import { readFileSync } from "node:fs";
-import { load } from "js-yaml";
+import { formatCpuList } from "../../components/serving/cpuList.ts";
+import type { NodeTopology } from "../../components/serving/cpuPlan.ts";
+import { threadsOf } from "../../components/serving/topology.ts";
 import { confineSystem } from "../cluster/cgroups.ts";
-import { PROJECT } from "./config.ts";
+import { reservedCores } from "./nodes.ts";
 
 /**
- * Keeps the embedded control plane on the cores that the stack sets apart from serving, where it sets any apart.
- * Cores are counted as the CPU plan counts them: `reserved` takes the lowest.
+ * Keeps the embedded cluster's own processes on the cores that the stack sets apart from serving, where it sets any apart.
+ *
+ * @param config merged config of the stack
  */
-export function confine(file: string): void {
-  const { config = {} } = load(readFileSync(file, "utf8")) as { config?: Record<string, unknown> };
-  const key = <T>(name: string) => config[`${PROJECT}:${name}`] as T | undefined;
-  if (key<{ kind?: string }>("cluster")?.kind !== "embedded") return;
-  const reserved = key<{ system?: number; client?: number }>("reserved");
-  const cores =
-    key<{ numa: number[][] }[]>("topology")?.[0]
-      .numa.flat()
-      .sort((a, b) => a - b) ?? [];
-  const apart = (reserved?.system ?? 0) + (reserved?.client ?? 0);
-  confineSystem(apart > 0 && apart < cores.length ? cores.slice(0, apart).join(",") : undefined);
+export function confine(config: Readonly<Record<string, unknown>>, nodes: readonly NodeTopology[]): void {
+  for (const node of nodes) {
+    const cpus = threadsOf(node, reservedCores(config, node));
+    confineSystem(node.name, cpus.length > 0 ? formatCpuList(cpus) : undefined);
+  }
 }

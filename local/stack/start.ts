@@ -1,16 +1,19 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result } from "../../benchmarks/result.ts";
+import type { NodeTopology } from "../../components/serving/cpuPlan.ts";
 import { UserError } from "../../error.ts";
-import { CONTEXT, loadImages, NODE, startCluster } from "../cluster/cluster.ts";
+import { CONTEXT, loadImages, startCluster } from "../cluster/cluster.ts";
 import { readTopology } from "../cluster/topology.ts";
 import { withLock } from "../lock.ts";
 import { state, stateDir } from "../paths.ts";
-import { ensure, type Need, plan, type Toolchain } from "../toolchain/index.ts";
-import { configOf, writeStackFile } from "./config.ts";
+import { ensure, imagesAmong, type Need, plan, type Toolchain } from "../toolchain/index.ts";
+import { configOf, lastConfigOf, mergedConfig, PROJECT, writeStackFile } from "./config.ts";
 import { type Engine, openEngine, openStack } from "./engine.ts";
 import { unwellPods } from "./failure.ts";
 import { confine } from "./isolation.ts";
+import { needsOf } from "./needs.ts";
+import { type StackNode, stackNodes, withFormerNodes } from "./nodes.ts";
 import { adoptPending } from "./pending.ts";
 import { nextCommands, type Outputs, summary } from "./summary.ts";
 
@@ -32,17 +35,23 @@ const tell = (line: string) => console.log(`  ${line}`);
 
 /** Everything from nothing to the printed measurement. Returns the exit code. */
 export async function start(options: StartOptions): Promise<number> {
-  const needs = needsOf(options.stack);
+  const needs = needsOf(options.stack, options.config);
   if (options.dryRun) return dryRun(needs);
+  const nodes = nodesOf(options);
   const tools = await ensure(needs);
   return locked(async () => {
-    if (isEmbedded(options.stack)) {
+    if (nodes) {
       console.log("Cluster");
-      await startCluster(tools.bin, tools.images, tell);
-      await loadImages(Object.values(tools.images), tell);
+      const shapes = nodes.map(({ shape }) => shape);
+      await startCluster(tools.bin, tools.images, tell, shapes);
+      await loadImages(
+        imagesAmong(needs).map((name) => tools.images[name]),
+        tell,
+      );
+      const topologies = nodes.map(({ topology }) => topology);
+      confine(mergedConfig(options.stack, {}, options.config), topologies);
     }
-    const { engine, file } = await prepare(options, tools);
-    confine(file);
+    const { engine, file } = await prepare(options, tools, nodes);
     console.log("Stack");
     const before = await outputsOf(engine, options.stack);
     const code = await withLock(
@@ -51,7 +60,7 @@ export async function start(options: StartOptions): Promise<number> {
       () => tell("waiting for another measurement on this machine to end"),
     );
     if (code !== 0) {
-      if (isEmbedded(options.stack)) console.error(await unwellPods());
+      if (nodes) console.error(await unwellPods());
       return code;
     }
     const outputs = await outputsOf(engine, options.stack);
@@ -65,9 +74,9 @@ export async function start(options: StartOptions): Promise<number> {
 
 /** `pulumi preview` of the stack. Needs no cluster when the stack was never deployed. */
 export async function preview(options: StartOptions, args: readonly string[]): Promise<number> {
-  const tools = await ensure(needsOf(options.stack));
+  const tools = await ensure(needsOf(options.stack, options.config));
   return locked(async () => {
-    const { engine, file } = await prepare(options, tools);
+    const { engine, file } = await prepare(options, tools, nodesOf(options));
     return engine.attach(["preview", "--stack", options.stack, "--config-file", file, ...args]);
   });
 }
@@ -105,8 +114,15 @@ export async function outputs(stack: string): Promise<string> {
 const locked = <T>(work: () => Promise<T>) =>
   withLock(lock, work, () => tell("waiting for another command of this checkout to end"));
 
-async function prepare(options: StartOptions, tools: Toolchain): Promise<{ engine: Engine; file: string }> {
-  const local = isEmbedded(options.stack) ? embeddedConfig(tools) : {};
+/** What the stack wants the embedded cluster's nodes to be; undefined for another cluster. */
+function nodesOf({ stack, config }: StartOptions): StackNode[] | undefined {
+  return isEmbedded(stack) ? stackNodes(mergedConfig(stack, {}, config), readTopology("this machine")) : undefined;
+}
+
+async function prepare(options: StartOptions, tools: Toolchain, nodes: StackNode[] | undefined) {
+  const { [`${PROJECT}:model`]: model } = mergedConfig(options.stack, {}, options.config);
+  const isInBucket = (model as { version?: string } | undefined)?.version !== undefined;
+  const local = nodes ? embeddedConfig(options.stack, tools, nodes, isInBucket) : {};
   const file = writeStackFile(options.stack, { ...local, ...rerun(options) }, options.config);
   const engine = await openEngine(tools.pulumi);
   await openStack(engine, options.stack);
@@ -115,13 +131,18 @@ async function prepare(options: StartOptions, tools: Toolchain): Promise<{ engin
 }
 
 /** What only this machine knows of an embedded stack. */
-function embeddedConfig(tools: Toolchain) {
+function embeddedConfig(stack: string, tools: Toolchain, nodes: readonly StackNode[], isInBucket: boolean) {
   const images = Object.fromEntries(Object.entries(tools.images).map(([name, { ref }]) => [name, ref]));
+  const last = (lastConfigOf(stack, "topology") ?? []) as unknown as NodeTopology[];
+  const topology = withFormerNodes(
+    nodes.map((node) => node.topology),
+    last,
+  );
   return {
-    cluster: { kind: "embedded", kubeconfig: state.kubeconfig, context: CONTEXT },
-    topology: [{ ...readTopology(NODE) }],
+    cluster: { kind: "embedded", kubeconfig: state.kubeconfig, context: CONTEXT, nodes: nodes.length },
+    topology: JSON.parse(JSON.stringify(topology)), // as YAML wants it
     images,
-    model: { source: tools.model },
+    ...(isInBucket ? {} : { model: { source: tools.model } }),
   };
 }
 
@@ -137,12 +158,6 @@ function rerun({ stack, rerun }: StartOptions): Record<string, { rerun: number }
 
 export function isEmbedded(stack: string): boolean {
   return (configOf(stack, "cluster") as { kind?: string } | undefined)?.kind === "embedded";
-}
-
-function needsOf(stack: string): Need[] {
-  return isEmbedded(stack)
-    ? ["pulumi", "kubernetes", "model", "pause", "coredns", "minio", "triton", "node"]
-    : ["pulumi"];
 }
 
 async function dryRun(needs: Need[]): Promise<number> {

@@ -50,6 +50,12 @@ const modules = {
   },
   minio: { seconds: 170, megabytes: 1500, stamps: [] },
   coredns: { seconds: 130, megabytes: 1200, stamps: [] },
+  "metrics-server": {
+    seconds: 160,
+    megabytes: 1200,
+    stamps: stamp({ "k8s.io/client-go/pkg/version.gitVersion": "v0.9.0" }),
+  },
+  "seldon-operator": { seconds: 60, megabytes: 900, stamps: [], rename: { operator: "seldon-operator" } },
 } satisfies Record<string, Omit<GoModule, "name" | "source">>;
 
 export type GoModuleName = keyof typeof modules;

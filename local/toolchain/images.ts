@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { cacheDir, checkout } from "../paths.ts";
 import { aptOfThisMachine, type Distribution, systemPython } from "./distribution.ts";
@@ -6,7 +6,16 @@ import { type Go, type GoModuleName, goTarget } from "./go.ts";
 import { pythonTarget } from "./python.ts";
 import { type Job, key, type Target } from "./target.ts";
 
-export const imageNames = ["pause", "coredns", "minio", "node", "triton"] as const;
+export const imageNames = [
+  "pause",
+  "coredns",
+  "minio",
+  "node",
+  "triton",
+  "mlserver",
+  "seldon-operator",
+  "metrics-server",
+] as const;
 export type ImageName = (typeof imageNames)[number];
 
 /** The Node that programs inside the cluster run on. */
@@ -21,6 +30,7 @@ export function imageTargets(go: Go, release: Distribution): Readonly<Record<Ima
   const base = baseTarget(release);
   const node = nodeTarget();
   const wheels = pythonTarget("triton", release, 25);
+  const mlserver = pythonTarget("mlserver", release, 25);
   const fromGo = (name: GoModuleName & ImageName) => {
     const program = goTarget(name, go);
     return image({
@@ -42,6 +52,8 @@ export function imageTargets(go: Go, release: Distribution): Readonly<Record<Ima
     }),
     coredns: fromGo("coredns"),
     minio: fromGo("minio"),
+    "seldon-operator": fromGo("seldon-operator"),
+    "metrics-server": fromGo("metrics-server"),
     node: image({
       name: "node",
       needs: [base, node],
@@ -56,14 +68,36 @@ export function imageTargets(go: Go, release: Distribution): Readonly<Record<Ima
       megabytes: 1800,
       inputs: { "base.tar": () => base.path, python: () => wheels.path },
       async finish(job, context) {
-        const packages = join(context, "python");
-        const how = ["-q", "-j1", "--invalidation-mode", "unchecked-hash", "-s", packages, "-p", "/opt/py"];
-        // A wheel may carry files for another Python, which are never imported.
-        await job.run("/usr/bin/python3", ["-m", "compileall", ...how, packages]).catch(() => {});
+        await compile(job, join(context, "python"), "/opt/py");
         return ["--build-arg", `PYTHON=${await systemPython()}`];
       },
     }),
+    mlserver: image({
+      name: "mlserver",
+      needs: [base, wheels, mlserver],
+      release,
+      seconds: 50,
+      megabytes: 1800,
+      inputs: {
+        "base.tar": () => base.path,
+        python3: () => realpathSync("/usr/bin/python3"),
+        python: () => wheels.path,
+        packages: () => mlserver.path,
+      },
+      async finish(job, context) {
+        await compile(job, join(context, "python"), "/opt/py");
+        await compile(job, join(context, "packages"), "/opt/mlserver");
+        return [];
+      },
+    }),
   };
+}
+
+/** Adds the byte code of a folder of packages that an image has as `place`; checked by hash because layers lose times. */
+async function compile(job: Job, folder: string, place: string): Promise<void> {
+  const how = ["-q", "-j1", "--invalidation-mode", "unchecked-hash", "-s", folder, "-p", place];
+  // A package may carry files for another Python, which are never imported.
+  await job.run("/usr/bin/python3", ["-m", "compileall", ...how, folder]).catch(() => {});
 }
 
 interface ImageDefinition {

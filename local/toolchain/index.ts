@@ -43,7 +43,9 @@ export interface Step {
   readonly seconds: number;
 }
 
-const imageNeeds: readonly string[] = imageNames;
+/** Those of the needs that are images. */
+export const imagesAmong = (needs: readonly Need[]): ImageName[] =>
+  imageNames.filter((name) => (needs as readonly string[]).includes(name));
 
 interface Catalogue {
   readonly toolchain: Toolchain;
@@ -84,9 +86,8 @@ const chainSeconds = (target: Target): number => target.seconds + Math.max(0, ..
 
 /** Debian packages that are missing for building these targets and running what was asked for. */
 function packagesFor(needs: readonly Need[], todo: readonly Target[]): string[] {
-  const running: Purpose[] = needs.some((need) => need === "kubernetes" || imageNeeds.includes(need))
-    ? ["base", "cluster"]
-    : ["base"];
+  const running: Purpose[] =
+    needs.includes("kubernetes") || imagesAmong(needs).length > 0 ? ["base", "cluster"] : ["base"];
   return missingPackages(new Set([...running, ...todo.flatMap((target) => target.packages)]));
 }
 

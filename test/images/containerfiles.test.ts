@@ -37,16 +37,16 @@ describe("references", () => {
   const refs = (of = imageTargets(go, release)) => imageNames.map((name) => of[name].ref);
 
   it("are our own, with a tag that is the key of the content", () => {
-    for (const ref of refs()) expect(ref).toMatch(/^localhost\/inference-stack\/[a-z]+:[0-9a-f]{12}$/);
+    for (const ref of refs()) expect(ref).toMatch(/^localhost\/inference-stack\/[a-z-]+:[0-9a-f]{12}$/);
     expect(refs()).toEqual(refs());
   });
 
   it("change with the inputs they are made of", () => {
     const [before, after] = [refs(), refs(imageTargets({ ...go, version: "1.27.0" }, release))];
     const changed = imageNames.filter((_, i) => before[i] !== after[i]);
-    expect(changed).toEqual(["coredns", "minio"]);
+    expect(changed).toEqual(["coredns", "minio", "seldon-operator", "metrics-server"]);
     const other = refs(imageTargets(go, { id: "ubuntu", codename: "noble" }));
-    expect(imageNames.filter((_, i) => before[i] !== other[i])).toEqual(["pause", "node", "triton"]);
+    expect(imageNames.filter((_, i) => before[i] !== other[i])).toEqual(["pause", "node", "triton", "mlserver"]);
   });
 });
 
@@ -68,11 +68,11 @@ describe("sources of the images", () => {
   });
 
   it("pin every Python package to one version", () => {
-    for (const name of ["triton", "model"]) {
+    for (const name of ["triton", "mlserver", "model"]) {
       const wanted = readFileSync(join(images, name, "requirements.txt"), "utf8")
         .split("\n")
         .filter((line) => line && !line.startsWith("#"));
-      for (const line of wanted) expect(line).toMatch(/^[a-z0-9-]+==\d+(\.\d+)+$/);
+      for (const line of wanted) expect(line).toMatch(/^[a-z0-9.-]+==\d+(\.\d+)+(b\d+)?$/);
     }
   });
 });

@@ -1,8 +1,13 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { parseCpuList, readTopology } from "../../local/cluster/topology.ts";
+import { parseCpuList } from "../../components/serving/cpuList.ts";
+import { partOf, threadsOf, topologyOf } from "../../components/serving/topology.ts";
+import { readTopology } from "../../local/cluster/topology.ts";
+import { parseSysfs, printSysfs } from "../../local/topology.ts";
 
 let root: string;
 beforeEach(() => {
@@ -51,6 +56,12 @@ describe("readTopology", () => {
         [2, 3],
       ],
       smt: 2,
+      siblings: [
+        [0, 4],
+        [1, 5],
+        [2, 6],
+        [3, 7],
+      ],
     });
   });
 
@@ -61,14 +72,71 @@ describe("readTopology", () => {
       "node/node1/cpulist": "",
       ...siblings({ 0: "0-1", 2: "2-3", 3: "2-3" }),
     });
-    expect(readTopology("n", root)).toEqual({ name: "n", numa: [[0, 2]], smt: 2 });
+    expect(readTopology("n", root)).toEqual({
+      name: "n",
+      numa: [[0, 2]],
+      smt: 2,
+      siblings: [[0], [2, 3]], // the sibling of CPU 0 is offline
+    });
   });
 
-  it("takes a kernel without NUMA as one node, and sorts node10 after node2", () => {
+  it("takes a kernel without NUMA as one node", () => {
     machine({ "cpu/online": "0-1" });
-    expect(readTopology("n", root).numa).toEqual([[0, 1]]);
-    machine({ "node/node10/cpulist": "1", "node/node2/cpulist": "0" });
-    expect(readTopology("n", root).numa).toEqual([[0], [1]]);
+    expect(readTopology("n", root)).toEqual({ name: "n", numa: [[0, 1]], smt: 1 });
+  });
+
+  it("keeps the numbers of NUMA nodes where some have no cores or are not there", () => {
+    machine({ "cpu/online": "0-1", "node/node0/cpulist": "", "node/node3/cpulist": "0", "node/node1/cpulist": "1" });
+    expect(readTopology("n", root).numa).toEqual([[], [1], [], [0]]);
+  });
+});
+
+describe("a pod on a node of another cluster", () => {
+  it("prints what the same files on this machine would tell", () => {
+    machine({
+      "cpu/online": "0-2",
+      "node/node0/cpulist": "0,2-3",
+      "node/node1/cpulist": "1",
+      "cpu/cpufreq/x": "no CPU",
+      ...siblings({ 0: "0,2", 1: "1", 2: "0,2" }),
+    });
+    const printed = execFileSync("sh", ["-c", printSysfs(root)], { encoding: "utf8" });
+    expect(topologyOf("n", parseSysfs(printed))).toEqual(readTopology("n", root));
+    expect(readTopology("n", root)).toEqual({ name: "n", numa: [[0], [1]], smt: 2, siblings: [[0, 2], [1]] });
+  });
+
+  it("tells of no CPUs but those it has, on a kernel without NUMA and siblings", () => {
+    machine({ "cpu/online": "0-1" });
+    const printed = execFileSync("sh", ["-c", printSysfs(root)], { encoding: "utf8" });
+    expect(topologyOf("n", parseSysfs(printed))).toEqual({ name: "n", numa: [[0, 1]], smt: 1 });
+  });
+});
+
+describe("partOf", () => {
+  it("divides a machine into nodes that together are all of it, with their threads and NUMA numbers", () => {
+    const numbers = fc.record({
+      sockets: fc.integer({ min: 1, max: 3 }),
+      cores: fc.integer({ min: 1, max: 4 }),
+      smt: fc.integer({ min: 1, max: 2 }),
+      pick: fc.func(fc.boolean()),
+    });
+    fc.assert(
+      fc.property(numbers, ({ sockets, cores, smt, pick }) => {
+        const numa = Array.from({ length: sockets }, (_, s) =>
+          Array.from({ length: cores }, (_, i) => i * sockets + s),
+        );
+        const all = numa.flat();
+        const threads = all.map((cpu) => (smt === 2 ? [cpu, cpu + all.length] : [cpu]));
+        const whole = { name: "m", numa, smt, ...(smt > 1 ? { siblings: threads } : {}) };
+        const parts = [true, false].map((side) => all.filter((cpu) => pick(cpu) === side));
+        const nodes = parts.filter((part) => part.length > 0).map((part, i) => partOf(whole, `n${i}`, part));
+        for (const node of nodes)
+          for (const [number, own] of node.numa.entries()) for (const core of own) expect(numa[number]).toContain(core);
+        const cpus = nodes.flatMap((node) => threadsOf(node, node.numa.flat()));
+        expect(cpus.sort((a, b) => a - b)).toEqual(threads.flat().sort((a, b) => a - b));
+        for (const node of nodes) expect(node.smt).toBe(smt);
+      }),
+    );
   });
 });
 

@@ -1,6 +1,7 @@
 /**
  * How much of the model's raw speed arrives at the client: the whole path (Job, Service, model server, OpenVINO) against
- * OpenVINO in one process on the same core, measured in turn in one run. `npm run bench:path [-- CLIENTS ...]`.
+ * OpenVINO in one process on the same core, measured in turn in one run; then the same with two instances on two cores against
+ * two processes at once. `npm run bench:path [-- CLIENTS ...]`.
  */
 import { join } from "node:path";
 import type { Result } from "../../benchmarks/result.ts";
@@ -25,14 +26,25 @@ const config = ["benchmark.warmup=2", "benchmark.duration=15"];
 const first = await measure(config); // everything is up and warm from here on
 const [server] = first.environment.servers;
 const cpu = Number.parseInt(server.cpusAllowed ?? "0", 10);
-const raws = [await raw()];
+const raws = [await raw(cpu)];
 const rows: { clients: number; result: Result; spent: Statistics }[] = [];
 for (const n of clients) {
   const before = await statistics();
   const result = await measure([...config, `benchmark.clients=${n}`]);
   const after = await statistics();
   rows.push({ clients: n, result, spent: difference(before, after) });
-  raws.push(await raw());
+  raws.push(await raw(cpu));
+}
+
+// Two instances on all cores; the client has none of its own then, and takes what it needs from theirs.
+const cores = [0, 1];
+const rawPair = async () => (await Promise.all(cores.map(raw))).reduce((sum, rate) => sum + rate);
+const pairs = [await rawPair()];
+const two: { clients: number; result: Result }[] = [];
+for (const n of clients.map((n) => 2 * n)) {
+  const sets = ["instances=2", "cpus=2", "reserved.client=0", `benchmark.clients=${n}`];
+  two.push({ clients: n, result: await measure([...config, ...sets]) });
+  pairs.push(await rawPair());
 }
 
 const limit = mean(raws);
@@ -58,7 +70,27 @@ for (const { clients, result, spent } of rows) {
   console.log(cells.join(" "));
 }
 
-async function raw(): Promise<number> {
+const rateOf = ({ result }: { result: Result }) => result.throughput.inferencesPerSecond;
+const best = (measured: readonly { result: Result }[]) => Math.max(...measured.map(rateOf));
+const pairLimit = mean(pairs);
+console.log(
+  `\nraw OpenVINO in two processes at once, on CPUs ${cores.join(" and ")}: ${pairs.map((r) => r.toFixed(0)).join(", ")} images/s, mean ${pairLimit.toFixed(1)}: ${(pairLimit / limit).toFixed(2)} times one`,
+);
+console.log("clients  images/s of two instances  times one instance at its best  verdict");
+for (const row of two) {
+  const { valid, reasons } = row.result.verdict;
+  const cells = [
+    String(row.clients).padStart(7),
+    rateOf(row).toFixed(1).padStart(26),
+    (rateOf(row) / best(rows)).toFixed(2).padStart(31),
+    ` ${valid ? "VALID" : `INVALID: ${reasons.join("; ")}`}`,
+  ];
+  console.log(cells.join(" "));
+}
+const reached = best(two) / best(rows) / (pairLimit / limit);
+console.log(`two instances at their best reach ${reached.toFixed(2)} of the ratio that raw OpenVINO itself reaches`);
+
+async function raw(cpu: number): Promise<number> {
   const python = join(checkout, "images", "model", "raw.py");
   const text = await run("python3", [python, String(cpu), "5", model], {
     env: { ...process.env, PYTHONPATH: pythonPath },

@@ -78,7 +78,7 @@ describe("a mistake", () => {
     [
       "a value that is not one of several",
       { pinning: "numa" },
-      /^pinning: "numa" is not one of the values; allowed values: numactl, none$/,
+      /^pinning: "numa" is not one of the values; allowed values: numactl, cpuset, none$/,
     ],
     [
       "a misspelt value",

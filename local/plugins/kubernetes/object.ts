@@ -56,6 +56,7 @@ export function displayName({ metadata }: KubeObject): string {
 export const annotations = {
   autonamed: "pulumi.com/autonamed",
   skipAwait: "pulumi.com/skipAwait",
+  waitFor: "pulumi.com/waitFor",
   timeoutSeconds: "pulumi.com/timeoutSeconds",
   replaceUnready: "pulumi.com/replaceUnready",
   patchForce: "pulumi.com/patchForce",

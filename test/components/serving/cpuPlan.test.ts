@@ -1,12 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  formatCpuList,
-  type NodeTopology,
-  PlanError,
-  type PlanRequest,
-  planCpus,
-} from "../../../components/serving/cpuPlan.ts";
+import { formatCpuList } from "../../../components/serving/cpuList.ts";
+import { type NodeTopology, PlanError, type PlanRequest, planCpus } from "../../../components/serving/cpuPlan.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const twoSockets: NodeTopology = { name: "node1", numa: [range(0, 23), range(24, 47)], smt: 2 };
@@ -95,6 +90,114 @@ it("plans nodes that do not serve without instances", () => {
 it("divides only the number of cores without pinning", () => {
   const [node] = planCpus(request({ pinning: "none", instances: 1 })).nodes;
   expect(node.instances).toEqual([{ cpus: null, memoryNode: null, threads: 48 }]);
+});
+
+describe("both threads of a core", () => {
+  /** Cores 0-3 in two sockets; the second thread of core n is n + 4. */
+  const smt: NodeTopology = {
+    name: "n",
+    numa: [
+      [0, 1],
+      [2, 3],
+    ],
+    smt: 2,
+    siblings: range(0, 3).map((cpu) => [cpu, cpu + 4]),
+  };
+  const both = { topology: [smt], cpus: 4, instances: 2, threadsPerCore: 2 };
+
+  it("are one by default", () => {
+    expect(placed({ ...both, threadsPerCore: 1 })).toEqual(["0-1@0", "2-3@1"]);
+    expect(planCpus(request({ ...both, threadsPerCore: 1 })).nodes[0].instances[0].threads).toBe(2);
+  });
+
+  it("are used where the config says so", () => {
+    expect(placed(both)).toEqual(["0-1,4-5@0", "2-3,6-7@1"]);
+    expect(planCpus(request(both)).nodes[0].instances[0].threads).toBe(4);
+  });
+
+  it("are reserved together", () => {
+    const [node] = planCpus(
+      request({
+        ...both,
+        cpus: 2,
+        sockets: 1,
+        instances: 1,
+        reserved: { system: 0, client: 1 },
+        topology: [{ ...smt, numa: [[0, 1, 2, 3]] }],
+      }),
+    ).nodes;
+    expect(node).toMatchObject({ clientCpus: "0,4", leftOver: "3,7" });
+    expect(node.instances[0].cpus).toBe("1-2,5-6");
+  });
+
+  it.each<[string, Partial<PlanRequest>, RegExp]>([
+    [
+      "cores of one thread",
+      { ...both, topology: [{ ...smt, smt: 1, siblings: undefined }] },
+      /^threadsPerCore: 2 is not possible; the node has one hardware thread per core .* so 1 \(n\)$/,
+    ],
+    ["more than there are", { ...both, threadsPerCore: 3 }, /has 2 hardware threads per core .* so 1 or 2 \(n\)$/],
+    [
+      "siblings nobody told of",
+      { ...both, topology: [{ ...smt, siblings: undefined }] },
+      /^threadsPerCore: 2 needs all hardware threads .* cores 0-3 do not have 2 there; `npm run topology` prints them \(n\)$/,
+    ],
+    [
+      "a core whose other thread is offline",
+      { ...both, topology: [{ ...smt, siblings: [[0], [1, 5], [2, 6], [3, 7]] }] },
+      /cores 0 do not have 2/,
+    ],
+    [
+      "a thread of two cores",
+      {
+        ...both,
+        topology: [
+          {
+            ...smt,
+            siblings: [
+              [0, 4],
+              [1, 4],
+            ],
+          },
+        ],
+      },
+      /lists CPU 4 twice in siblings/,
+    ],
+    [
+      "siblings of no core",
+      { ...both, topology: [{ ...smt, siblings: [[9, 10]] }] },
+      /siblings \[9, 10\], but no core 9 in numa/,
+    ],
+  ])("fail with %s", (_, changes, expected) => {
+    expect(problems(changes)).toEqual([expect.stringMatching(expected)]);
+  });
+});
+
+describe("CPUs that the kubelet chooses", () => {
+  const cpuset = { pinning: "cpuset", reserved: { system: 0, client: 2 }, cpus: 44, instances: 2 } as const;
+
+  it("are planned by number and NUMA node, with all threads of their cores", () => {
+    expect(planCpus(request(cpuset)).nodes[0]).toMatchObject({
+      instances: [0, 1].map((memoryNode) => ({ cpus: null, exclusiveCpus: 44, memoryNode, threads: 22 })),
+      clientCpus: "0-1",
+    });
+  });
+
+  it("need a core that is kept for all other pods", () => {
+    expect(problems({ ...cpuset, reserved: nothing })).toEqual([
+      expect.stringMatching(/^pinning: cpuset needs a core in reserved/),
+    ]);
+  });
+});
+
+it("keeps the numbers of NUMA nodes where a node has only some of them", () => {
+  expect(placed({ topology: [{ name: "n", numa: [[], [2, 3]], smt: 1 }], sockets: 1, cpus: 2, instances: 2 })).toEqual([
+    "2@1",
+    "3@1",
+  ]);
+  expect(
+    problems({ topology: [{ name: "n", numa: [[], [2, 3]], smt: 1 }], sockets: 2, cpus: 2, instances: 2 }),
+  ).toEqual(["sockets: 2 is more than the node has, which is 1 (n)"]);
 });
 
 describe("the hash", () => {
@@ -189,33 +292,58 @@ describe("every possible plan", () => {
       system: fc.integer({ min: 0, max: 2 }),
       client: fc.integer({ min: 0, max: 2 }),
       interleaved: fc.boolean(),
+      threadsPerCore: fc.constantFrom(1, 2),
+      pinning: fc.constantFrom("numactl", "cpuset"),
     })
-    .map(({ sockets, perSocket, perInstance, spare, nodes, system, client, interleaved }): PlanRequest => {
-      const cores = perSocket * perInstance + spare + system + client;
-      const numa = range(0, sockets - 1).map((socket) =>
-        range(0, cores - 1).map((core) => (interleaved ? core * sockets + socket : socket * cores + core)),
-      );
-      return {
-        topology: range(1, nodes).map((n) => ({ name: `node${n}`, numa, smt: 2 })),
-        instances: sockets * perSocket,
-        cpus: sockets * perSocket * perInstance,
+    .map(
+      ({
         sockets,
-        reserved: { system, client },
-        pinning: "numactl",
-      };
-    });
+        perSocket,
+        perInstance,
+        spare,
+        nodes,
+        system,
+        client,
+        interleaved,
+        threadsPerCore,
+        pinning,
+      }): PlanRequest => {
+        const cores = perSocket * perInstance + spare + system + Math.max(client, 1);
+        const numa = range(0, sockets - 1).map((socket) =>
+          range(0, cores - 1).map((core) => (interleaved ? core * sockets + socket : socket * cores + core)),
+        );
+        return {
+          topology: range(1, nodes).map((n) => ({
+            name: `node${n}`,
+            numa,
+            smt: 2,
+            siblings: numa.flat().map((cpu) => [cpu, cpu + sockets * cores]),
+          })),
+          instances: sockets * perSocket,
+          cpus: sockets * perSocket * perInstance,
+          sockets,
+          reserved: { system, client: pinning === "cpuset" ? Math.max(client, 1) : client },
+          threadsPerCore,
+          pinning: pinning as PlanRequest["pinning"],
+        };
+      },
+    );
+  const numactl = possible.map((asked): PlanRequest => ({ ...asked, pinning: "numactl" }));
 
   it("gives each core once, whole instances to NUMA nodes, and exactly what was asked for", () => {
     fc.assert(
-      fc.property(possible, (asked) => {
+      fc.property(numactl, (asked) => {
         for (const [index, node] of planCpus(asked).nodes.entries()) {
-          const { numa } = asked.topology[index];
+          const { siblings } = asked.topology[index];
+          const each = asked.threadsPerCore!;
+          const used = new Map(siblings!.map((threads) => [threads[0], threads.slice(0, each)]));
+          const numa = asked.topology[index].numa.map((cores) => cores.flatMap((core) => used.get(core)!));
           const serving = node.instances.flatMap(({ cpus }) => expand(cpus));
           const all = [...serving, ...expand(node.systemCpus), ...expand(node.clientCpus), ...expand(node.leftOver)];
           expect(all.sort((a, b) => a - b)).toEqual(numa.flat().sort((a, b) => a - b)); // disjoint and complete
-          expect(serving).toHaveLength(asked.cpus);
-          expect(expand(node.systemCpus)).toHaveLength(asked.reserved.system);
-          expect(expand(node.clientCpus)).toHaveLength(asked.reserved.client);
+          expect(serving).toHaveLength(asked.cpus * each);
+          expect(expand(node.systemCpus)).toHaveLength(asked.reserved.system * each);
+          expect(expand(node.clientCpus)).toHaveLength(asked.reserved.client * each);
           for (const { cpus, memoryNode, threads } of node.instances) {
             expect(expand(cpus)).toHaveLength(threads);
             for (const cpu of expand(cpus)) expect(numa[memoryNode!]).toContain(cpu);
@@ -224,6 +352,27 @@ describe("every possible plan", () => {
           expect([...perSocket.values()].map((list) => list.length)).toEqual(
             Array(asked.sockets).fill(asked.instances / asked.sockets),
           );
+        }
+      }),
+    );
+  });
+
+  it("leaves the kubelet as many whole cores as it will have to give", () => {
+    fc.assert(
+      fc.property(possible, (asked) => {
+        for (const [index, node] of planCpus({
+          ...asked,
+          pinning: "cpuset",
+          reserved: { ...asked.reserved, client: Math.max(asked.reserved.client, 1) },
+        }).nodes.entries()) {
+          const cores = asked.topology[index].numa.flat().length;
+          const exclusive = node.instances.reduce((sum, { exclusiveCpus }) => sum + exclusiveCpus!, 0);
+          expect(exclusive).toBe(asked.cpus * 2); // both threads of each, whether they are used or not
+          expect(exclusive).toBeLessThan(cores * 2);
+          for (const { cpus, threads } of node.instances) {
+            expect(cpus).toBeNull();
+            expect(threads).toBe((asked.cpus / asked.instances) * asked.threadsPerCore!);
+          }
         }
       }),
     );

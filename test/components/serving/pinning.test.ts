@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { pinned, pinningEnv } from "../../../components/serving/pinning.ts";
+import { parseCpuList } from "../../../components/serving/cpuList.ts";
+import { observed, pinned, pinningEnv } from "../../../components/serving/pinning.ts";
 
 const own = /Cpus_allowed_list:\s*(\S+)/.exec(readFileSync("/proc/self/status", "utf8"))![1];
 /** Any one CPU this process may use. */
@@ -104,5 +105,32 @@ describe("the pinning wrapper", () => {
   ])("writes nothing where there is no quota (cgroups %s)", (_, files) => {
     const { stdout, stderr } = start([cpu], 0, ["echo", "served"], PATH, cgroups(files));
     expect(stdout + stderr).toBe(`Cpus_allowed_list: ${cpu}\nserved\n`);
+  });
+});
+
+describe("the wrapper for CPUs that the kubelet chose", () => {
+  const observe = (exclusiveCpus: number, allowed: string) => {
+    const command = ["-c", allowed, ...observed(["grep", "Cpus_allowed_list", "/proc/self/status"])];
+    const set = { EXCLUSIVE_CPUS: String(exclusiveCpus) };
+    return spawnSync("taskset", command, { env: { PATH, ...set }, encoding: "utf8" });
+  };
+
+  it("prints them and becomes the server when they are as many as planned", () => {
+    const { status, stdout } = observe(1, cpu);
+    expect(stdout).toBe(`Cpus_allowed_list: ${cpu}\nCpus_allowed_list:\t${cpu}\n`);
+    expect(status).toBe(0);
+  });
+
+  it("fails when they are not, with what may be the reason", () => {
+    const { status, stdout, stderr } = observe(2, cpu);
+    expect(stdout).toBe(`Cpus_allowed_list: ${cpu}\n`);
+    expect(stderr).toContain(`planned are 2 CPUs of its own, but the kernel allows ${cpu}; does the node's kubelet`);
+    expect(status).toBe(1);
+  });
+
+  it("counts every form of list", () => {
+    const list = parseCpuList(own);
+    expect(observe(list.length, own).status).toBe(0);
+    expect(observe(list.length + 1, own).status).toBe(1);
   });
 });

@@ -6,6 +6,7 @@ import { pod } from "./pod.ts";
 import type { Rule } from "./rule.ts";
 import { service } from "./service.ts";
 import { statefulSet } from "./statefulSet.ts";
+import { waitForRule } from "./waitFor.ts";
 
 /** A definition is of use once its kinds are served. */
 const customResourceDefinition: Rule = {
@@ -48,4 +49,6 @@ const rules: Readonly<Record<string, Rule>> = {
   "v1/Service": service,
 };
 
-export const ruleFor = ({ apiVersion, kind }: KubeObject): Rule | undefined => rules[`${apiVersion}/${kind}`];
+/** What the object asks for itself comes before what its kind asks for. */
+export const ruleFor = (object: KubeObject): Rule | undefined =>
+  waitForRule(object) ?? rules[`${object.apiVersion}/${object.kind}`];

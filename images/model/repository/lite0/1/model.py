@@ -1,109 +1,17 @@
-"""EfficientNet-lite0 in OpenVINO, behind Triton's Python backend.
+"""EfficientNet-lite0 behind Triton's Python backend."""
 
-Environment (read once, when the model is loaded):
-  INFERENCE_NUM_THREADS  threads OpenVINO computes with; default: one per CPU this process may use
-  NUM_STREAMS            inferences computed at the same time; default 1
-"""
+from pathlib import Path
 
-import os
-from collections import deque
-
-import numpy as np
-import openvino as ov
 import triton_python_backend_utils as pb
 
-SHAPE = (3, 224, 224)
-CLASSES = 1000
-# A batch is cut into these sizes, largest first: one compiled model per size, because a free batch axis costs 8-20 %.
-SIZES = (4, 2, 1)
-
-
-def positive(name, default):
-    text = os.environ.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ValueError(f"{name}={text}: must be a whole number of at least 1")
-    return int(text)
-
-
-class Pool:
-    """The infer requests of one batch size, one per stream, each with a buffer for its input."""
-
-    def __init__(self, core, xml, size, config, streams):
-        model = core.read_model(xml)
-        model.reshape([size, *SHAPE])
-        self.size = size
-        compiled = core.compile_model(model, "CPU", config)
-        buffer = lambda: np.zeros((size, *SHAPE), np.float32)
-        self.free = deque((compiled.create_infer_request(), buffer()) for _ in range(streams))
-        for request, zeros in self.free:  # the first inference allocates
-            request.infer({0: zeros}, share_inputs=True)
-
-
-class Network:
-    """Batches of any size in, probabilities out, over as many streams as there are."""
-
-    def __init__(self, xml, threads, streams):
-        core = ov.Core()
-        config = {
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": streams,
-            "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
-            "ENABLE_CPU_PINNING": False,  # the pod's own CPU set decides
-        }
-        self.streams = streams
-        self.pools = [Pool(core, xml, size, config, streams) for size in SIZES]
-
-    def __call__(self, batches):
-        """List of [k,3,224,224] -> [sum of k, 1000]."""
-        rows = batches[0] if len(batches) == 1 else [row for batch in batches for row in batch]
-        result = np.empty((len(rows), CLASSES), np.float32)
-        running = deque()
-        start = 0
-        while start < len(rows):
-            # Leave work for the other streams rather than fill one with a large piece.
-            fair = -(-(len(rows) - start) // self.streams)
-            pool = next(pool for pool in self.pools if pool.size <= fair)
-            if not pool.free:
-                self.collect(running, result, until=pool)
-            piece = slice(start, start + pool.size)
-            request, buffer = pool.free.popleft()
-            tensor = self.gather(rows, piece, buffer)
-            if self.streams == 1:
-                result[piece] = request.infer({0: tensor}, share_inputs=True, share_outputs=True)[0]
-                pool.free.append((request, buffer))
-            else:
-                request.start_async({0: tensor}, share_inputs=True)
-                running.append((pool, request, buffer, piece, tensor))
-            start = piece.stop
-        self.collect(running, result)
-        return result
-
-    @staticmethod
-    def gather(rows, piece, buffer):
-        if isinstance(rows, np.ndarray):
-            return rows[piece]  # already side by side: no copy
-        if len(buffer) == 1:
-            return rows[piece.start][None]
-        for i, row in enumerate(rows[piece]):
-            buffer[i] = row
-        return buffer
-
-    @staticmethod
-    def collect(running, result, until=None):
-        while running and not (until and until.free):
-            pool, request, buffer, piece, _tensor = running.popleft()
-            request.wait()
-            result[piece] = request.get_output_tensor(0).data
-            pool.free.append((request, buffer))
+from inference import load
 
 
 class TritonPythonModel:
     """FP32 tensor `data` [n,3,224,224] -> softmax `prob` [n,1000]."""
 
     def initialize(self, args):
-        xml = os.path.join(args["model_repository"], args["model_version"], "lite0.xml")
-        threads = positive("INFERENCE_NUM_THREADS", len(os.sched_getaffinity(0)))
-        self.network = Network(xml, threads, positive("NUM_STREAMS", 1))
+        self.network = load(Path(args["model_repository"], args["model_version"], "lite0.xml"))
 
     def execute(self, requests):
         batches = [pb.get_input_tensor_by_name(request, "data").as_numpy() for request in requests]

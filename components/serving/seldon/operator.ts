@@ -1,0 +1,185 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { labelsOf, selectorOf } from "../../labels.ts";
+import { ENFORCE_RESTRICTED, restrictedContainer, restrictedPod } from "../../restricted.ts";
+import { ServingCertificate } from "../../tls/servingCertificate.ts";
+import { definition, GROUP, PLURAL } from "./definition.ts";
+
+export interface SeldonOperatorArgs {
+  /** The operator's own namespace, which it gets to itself. */
+  readonly namespace: string;
+  /** The namespace whose SeldonDeployments it looks after; it may do nothing elsewhere. */
+  readonly watched: string;
+  readonly image: string;
+}
+
+const WEBHOOK_PORT = 4443;
+const METRICS_PORT = 8080;
+const VALIDATE = "/validate-machinelearning-seldon-io-v1-seldondeployment";
+/** Where the operator's webhook server looks for its certificate. */
+const CERTIFICATES = "/tmp/k8s-webhook-server/serving-certs";
+/** How long the operator may take to come up, its image's pull included. */
+const READY_SECONDS = 180;
+
+/**
+ * Seldon Core's operator: makes Deployments and Services of SeldonDeployments, and refuses those that make no sense. When this
+ * component is done, its webhook answers.
+ */
+export class SeldonOperator extends pulumi.ComponentResource {
+  constructor(name: string, args: SeldonOperatorArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("inference-stack:serving:SeldonOperator", name, {}, opts);
+    const { namespace, watched, image } = args;
+    const child = { parent: this, dependsOn: opts?.dependsOn };
+    const labels = labelsOf("seldon-operator", name);
+    const selector = selectorOf("seldon-operator", name);
+    const metadata = { namespace, name, labels };
+
+    const crd = new k8s.apiextensions.v1.CustomResourceDefinition(
+      `${PLURAL}.${GROUP}`,
+      { metadata: { name: `${PLURAL}.${GROUP}`, labels }, spec: definition },
+      child,
+    );
+    const place = new k8s.core.v1.Namespace(
+      namespace,
+      { metadata: { name: namespace, labels: { ...labels, ...ENFORCE_RESTRICTED } } },
+      child,
+    );
+    const inPlace = { parent: this, dependsOn: [place] };
+    const account = new k8s.core.v1.ServiceAccount(name, { metadata, automountServiceAccountToken: false }, inPlace);
+    const role = new k8s.rbac.v1.Role(name, { metadata: { ...metadata, namespace: watched }, rules: RULES }, child);
+    const binding = new k8s.rbac.v1.RoleBinding(
+      name,
+      {
+        metadata: { ...metadata, namespace: watched },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name },
+        subjects: [{ kind: "ServiceAccount", name, namespace }],
+      },
+      { parent: this, dependsOn: [role, account] },
+    );
+    const certificate = new ServingCertificate(
+      `${name}-webhook`,
+      { namespace, service: name, labels },
+      { parent: this, dependsOn: [place] },
+    );
+    const deployment = new k8s.apps.v1.Deployment(
+      name,
+      {
+        metadata,
+        spec: {
+          replicas: 1,
+          strategy: { type: "Recreate" }, // two at once would both act on the same objects
+          selector: { matchLabels: selector },
+          template: {
+            metadata: { labels },
+            spec: operatorPod({ account: name, image, watched, secretName: `${name}-webhook` }),
+          },
+        },
+      },
+      {
+        parent: this,
+        dependsOn: [crd, binding, certificate],
+        customTimeouts: { create: `${READY_SECONDS}s`, update: `${READY_SECONDS}s` },
+      },
+    );
+    const service = new k8s.core.v1.Service(
+      name,
+      { metadata, spec: { selector, ports: [{ name: "webhook", port: 443, targetPort: "webhook" }] } },
+      { parent: this, dependsOn: [deployment] },
+    );
+    const webhook = new k8s.admissionregistration.v1.ValidatingWebhookConfiguration(
+      name,
+      {
+        metadata: { name: `${name}.${watched}`, labels },
+        webhooks: [
+          {
+            name: `seldondeployments.${GROUP}`,
+            admissionReviewVersions: ["v1"],
+            sideEffects: "None",
+            failurePolicy: "Fail",
+            timeoutSeconds: 5,
+            clientConfig: {
+              caBundle: certificate.caBundle,
+              service: { namespace, name, path: VALIDATE, port: 443 },
+            },
+            namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": watched } },
+            rules: [
+              {
+                apiGroups: [GROUP],
+                apiVersions: ["v1"],
+                resources: [PLURAL],
+                operations: ["CREATE", "UPDATE"],
+                scope: "Namespaced",
+              },
+            ],
+          },
+        ],
+      },
+      { parent: this, dependsOn: [service] },
+    );
+    this.registerOutputs({ webhook: webhook.id });
+  }
+}
+
+const READ = ["get", "list", "watch"];
+const MANAGE = [...READ, "create", "update", "patch", "delete"];
+
+/** All the operator does for the SeldonDeployments of this program. It looks for autoscalers and budgets, but has none to make. */
+const RULES: k8s.types.input.rbac.v1.PolicyRule[] = [
+  { apiGroups: [GROUP], resources: [PLURAL], verbs: READ },
+  { apiGroups: [GROUP], resources: [`${PLURAL}/status`], verbs: ["get", "update", "patch"] },
+  { apiGroups: [GROUP], resources: [`${PLURAL}/finalizers`], verbs: ["update"] },
+  { apiGroups: ["apps"], resources: ["deployments"], verbs: MANAGE },
+  { apiGroups: [""], resources: ["services"], verbs: MANAGE },
+  { apiGroups: ["autoscaling"], resources: ["horizontalpodautoscalers"], verbs: READ },
+  { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: READ },
+  { apiGroups: [""], resources: ["events"], verbs: ["create", "patch"] },
+];
+
+function operatorPod({
+  account,
+  image,
+  watched,
+  secretName,
+}: {
+  account: string;
+  image: string;
+  watched: string;
+  secretName: string;
+}): k8s.types.input.core.v1.PodSpec {
+  return {
+    ...restrictedPod,
+    serviceAccountName: account,
+    automountServiceAccountToken: true,
+    terminationGracePeriodSeconds: 10,
+    containers: [
+      {
+        name: "manager",
+        image,
+        args: [`--webhook-port=${WEBHOOK_PORT}`, `--metrics-addr=:${METRICS_PORT}`, "--log-level=INFO"],
+        env: [
+          { name: "POD_NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
+          { name: "WATCH_NAMESPACE", value: watched },
+          { name: "ISTIO_ENABLED", value: "false" },
+          { name: "AMBASSADOR_ENABLED", value: "false" },
+          { name: "KEDA_ENABLED", value: "false" },
+        ],
+        ports: [
+          { name: "webhook", containerPort: WEBHOOK_PORT },
+          { name: "metrics", containerPort: METRICS_PORT },
+        ],
+        // It has started when its webhook answers; asking that again and again would fill its log with complaints.
+        startupProbe: {
+          httpGet: { path: VALIDATE, port: "webhook", scheme: "HTTPS" },
+          periodSeconds: 1,
+          failureThreshold: 120,
+        },
+        readinessProbe: { httpGet: { path: "/metrics", port: "metrics" }, periodSeconds: 5 },
+        livenessProbe: { httpGet: { path: "/metrics", port: "metrics" }, periodSeconds: 20, timeoutSeconds: 5 },
+        resources: { requests: { cpu: "20m", memory: "48Mi" }, limits: { memory: "256Mi" } },
+        securityContext: restrictedContainer,
+        volumeMounts: [{ name: "certificate", mountPath: CERTIFICATES, readOnly: true }],
+      },
+    ],
+    volumes: [{ name: "certificate", secret: { secretName, defaultMode: 0o440 } }],
+  };
+}

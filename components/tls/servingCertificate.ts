@@ -1,0 +1,41 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+
+export interface ServingCertificateArgs {
+  readonly namespace: string;
+  /** Name of the Service that clients dial. */
+  readonly service: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/**
+ * What a server in the cluster needs to be dialled over TLS by the API server: a Secret with `tls.crt`, `tls.key` and `ca.crt`, and
+ * the authority to verify it with. Derived from a random secret in the stack's state, so it stays as it is until that is replaced
+ * (`pulumi up --replace` of the RandomPassword).
+ */
+export class ServingCertificate extends pulumi.ComponentResource {
+  readonly secret: k8s.core.v1.Secret;
+  /** The authority's certificate as webhooks and API services take it: PEM in base64. */
+  readonly caBundle: pulumi.Output<string>;
+
+  constructor(name: string, args: ServingCertificateArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("inference-stack:tls:ServingCertificate", name, {}, opts);
+    const { namespace, service, labels } = args;
+    const names = [`${service}.${namespace}.svc`, `${service}.${namespace}`];
+    const seed = new random.RandomPassword(name, { length: 64, special: false }, { parent: this }).result;
+    // Loaded when there is something to derive: it takes a third of a second.
+    const pems = seed.apply(async (secret) => (await import("./authority.ts")).servingPems(secret, names));
+    this.secret = new k8s.core.v1.Secret(
+      name,
+      {
+        metadata: { namespace, name, labels },
+        type: "kubernetes.io/tls",
+        stringData: { "tls.crt": pems.certificate, "tls.key": pems.key, "ca.crt": pems.ca },
+      },
+      { parent: this, dependsOn: opts?.dependsOn },
+    );
+    this.caBundle = pulumi.unsecret(pems.ca.apply((ca) => Buffer.from(ca).toString("base64")));
+    this.registerOutputs({ caBundle: this.caBundle });
+  }
+}

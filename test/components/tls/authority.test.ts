@@ -1,0 +1,46 @@
+import { X509Certificate } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import { connect, createServer } from "node:tls";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type ServingPems, servingPems } from "../../../components/tls/authority.ts";
+
+const secret = "0123456789abcdef0123456789abcdef";
+const names = ["server.place.svc", "server.place"];
+let pems: ServingPems;
+let server: ReturnType<typeof createServer>;
+beforeAll(async () => {
+  pems = await servingPems(secret, names);
+  server = createServer({ key: pems.key, cert: pems.certificate }, (socket) => socket.end("served"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+});
+afterAll(() => server.close());
+
+/** What a client that trusts only `ca` and asks for `servername` gets from the server, or why it gets nothing. */
+const dial = (servername: string, ca: string) =>
+  new Promise<string>((resolve) => {
+    const { port } = server.address() as AddressInfo;
+    const socket = connect({ host: "127.0.0.1", port, servername, ca });
+    socket.once("error", ({ message }) => resolve(message));
+    socket.once("data", (data) => resolve(data.toString()));
+  });
+
+it("serves TLS for each of its names, and for no other", async () => {
+  for (const name of names) expect(await dial(name, pems.ca)).toBe("served");
+  expect(await dial("other.place.svc", pems.ca)).toMatch(/does not match certificate's altnames/);
+});
+
+it("is vouched for by its own authority alone", async () => {
+  const other = await servingPems(secret.toUpperCase(), names);
+  expect(await dial(names[0]!, other.ca)).toMatch(/unable to verify|certificate signature failure/);
+});
+
+it("cannot vouch for others with the server's certificate", () => {
+  expect(new X509Certificate(pems.ca).ca).toBe(true);
+  expect(new X509Certificate(pems.certificate).ca).toBe(false);
+});
+
+it("is the same whenever it is made of the same secret", async () => {
+  expect(await servingPems(secret, names)).toEqual(pems);
+  expect((await servingPems(`${secret}x`, names)).key).not.toBe(pems.key);
+  await expect(servingPems("short", names)).rejects.toThrow("at least 32 characters");
+});
