@@ -34,7 +34,7 @@ export interface BenchmarkArgs {
   /** The bundled load client. */
   readonly client: { readonly code: string; readonly hash: string };
   /** Where the inputs come from. */
-  readonly inputs: FetchArgs;
+  readonly inputs: FetchArgs & { readonly subPath: string };
 }
 
 /** What a Job takes besides waiting and measuring: its pod's start, fetching inputs, writing the result. */

@@ -13,7 +13,7 @@ export interface ClientPodArgs {
   readonly tokenName: string | undefined;
   readonly spec: BenchmarkSpec;
   readonly plan: CpuPlan;
-  readonly inputs: FetchArgs;
+  readonly inputs: FetchArgs & { readonly subPath: string };
 }
 
 /** Where a pod that coordinates workers or can be controlled listens, and each worker. */
@@ -72,7 +72,7 @@ function clientPod(
     ...own.pod,
     // CPUs are set apart on every node; the client takes those of the first.
     ...(spec.clientCpus === undefined ? {} : { nodeSelector: { "kubernetes.io/hostname": plan.nodes[0].name } }),
-    ...(own.hasInputs ? { initContainers: [fetchContainer({ ...inputs, subPath: "inputs/" }, "inputs")] } : {}),
+    ...(own.hasInputs ? { initContainers: [fetchContainer(inputs, "inputs")] } : {}),
     containers: [
       {
         name: "client",

@@ -38,6 +38,7 @@ export async function startTriton(folder: string, repository?: string): Promise<
     [
       ...[
         `--model-repository=${repository ?? join(model, "repository")}`,
+        ...(repository ? [] : ["--model-control-mode=explicit", "--load-model=lite0"]),
         `--backend-directory=${join(folder, "backends")}`,
       ],
       ...["--disable-auto-complete-config", "--exit-timeout-secs=3", "--allow-metrics=false"],
