@@ -5,6 +5,7 @@ import { constants } from "node:os";
 import { delimiter, join } from "node:path";
 import { Argument, Command } from "commander";
 import { UserError } from "../error.ts";
+import { client } from "./client.ts";
 import { checkout } from "./paths.ts";
 
 // Administration commands are often left out of a user's PATH.
@@ -93,7 +94,7 @@ program
   .allowUnknownOption()
   .helpOption(false)
   .argument("[args...]")
-  .action((args) => end(attach(process.execPath, [join(checkout, "benchmarks", "client", "main.ts"), ...args])));
+  .action((args) => end(attach(process.execPath, [...client.args, ...args], client.env)));
 
 program
   .command("model")
@@ -153,9 +154,9 @@ program
   .action((tool: string, args: string[]) => end(attach(join(checkout, "node_modules", ".bin", tool), args)));
 
 /** Runs a command on this terminal; resolves to its exit code. */
-function attach(command: string, args: string[]): Promise<number> {
+function attach(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: "inherit", cwd: checkout });
+    const child = spawn(command, args, { stdio: "inherit", cwd: checkout, env: { ...process.env, ...env } });
     const hold = () => {}; // the child is told as well and decides
     process.on("SIGINT", hold);
     child.once("error", reject);

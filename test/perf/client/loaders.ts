@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeFromCompressedBase64 } from "hdr-histogram-js";
 import type { Result } from "../../../benchmarks/result.ts";
-import { checkout } from "../../../local/paths.ts";
+import { client } from "../../../local/client.ts";
 import type { Request } from "./request.ts";
 import type { Tools } from "./tools.ts";
 
@@ -49,13 +49,14 @@ const peers = join(import.meta.dirname, "peers");
 const ours: Loader = (task) => ({
   command: process.execPath,
   args: [
-    join(checkout, "benchmarks", "client", "main.ts"),
+    ...client.args,
     ...["--url", `http://127.0.0.1:${task.port}`, "--protocol", task.request.protocol, "--model", task.request.model],
     ...["--inputs", task.request.inputs, "--input", "data", "--output-tensor", "prob", "--output", "json"],
     ...["--warmup", "1", "--duration", String(task.seconds - 1)],
     ...(task.rate ? ["--rate", String(task.rate)] : ["--clients", String(task.concurrency)]),
     ...(task.options ?? []),
   ],
+  env: client.env,
   report(output) {
     // From the histogram, because the result leaves out what has too few samples to be trusted, and the peers do not.
     const { histogram, errors } = JSON.parse(output) as Result;

@@ -31,16 +31,21 @@ try {
   ] as const) {
     const repeats = Math.ceil((Number(values.requests) * share) / clients);
     const task = { request, port: server.grpc, concurrency: clients, seconds: 1, options };
-    const { command, args } = loaders.ours(task, programs);
+    const { command, args, env } = loaders.ours(task, programs);
     const file = join(folder, "result.json");
     const before = await server.answered();
     const [warmup, duration] = [args.indexOf("--warmup"), args.indexOf("--duration")];
     const counted = args.filter((_, i) => ![warmup, warmup + 1, duration, duration + 1].includes(i));
     const began = performance.now();
-    const client = pinned(clientCpu, "sh", [
-      ...["-c", `exec "$@" 2>/dev/null`, "sh", command, ...counted],
-      ...["--repeats", String(repeats), "--output-file", file],
-    ]);
+    const client = pinned(
+      clientCpu,
+      "sh",
+      [
+        ...["-c", `exec "$@" 2>/dev/null`, "sh", command, ...counted],
+        ...["--repeats", String(repeats), "--output-file", file],
+      ],
+      env,
+    );
     const looks: { megabytes: number; answered: number }[] = [];
     const look = async () =>
       looks.push({ megabytes: residentMegabytes(client.pid), answered: (await server.answered()) - before });

@@ -36,8 +36,8 @@ try {
       rate: Number(values.rate),
       options: ["--arrivals", "poisson"],
     };
-    const { command, args } = loaders.ours(task, programs);
-    const result = JSON.parse(await pinned(clientCpu, command, args).output) as Result;
+    const { command, args, env } = loaders.ours(task, programs);
+    const result = JSON.parse(await pinned(clientCpu, command, args, env).output) as Result;
     const { slipMs, latencyMs, load, verdict, environment } = result;
     const ms = (value: number | null) => value?.toFixed(3) ?? "-";
     worst.push(slipMs.p99 ?? Number.POSITIVE_INFINITY);
