@@ -13,9 +13,8 @@ export const workerSelector = (name: string, key: string): string => `${EXPERIME
  * The Job whose pods make the load when there is more than one. Pulumi does not wait for it: its pods end when the coordinator
  * has what it needs of them.
  *
- * It is complete when one of its pods has succeeded, also if another was lost on the way: there is a result then, and it says so.
- * When the coordinator could not measure, all of them fail, and the next deployment makes this Job anew as it does the
- * coordinator's.
+ * Every pod stands for itself: one that is lost neither ends the others, whose part of the result is kept, nor is it started
+ * again. How the Job ends means nothing to Pulumi: it belongs to one experiment and is replaced with it.
  */
 export function workerJob(
   name: string,
@@ -30,14 +29,13 @@ export function workerJob(
       namespace,
       name: jobName,
       labels,
-      annotations: { "pulumi.com/skipAwait": "true", "pulumi.com/replaceUnready": "true" },
+      annotations: { "pulumi.com/skipAwait": "true" },
     },
     spec: {
       completionMode: "Indexed",
       completions: count,
       parallelism: count,
-      backoffLimitPerIndex: 0,
-      successPolicy: { rules: [{ succeededCount: 1 }] },
+      backoffLimitPerIndex: 0, // a backoffLimit of 0 would end the others too
       activeDeadlineSeconds: seconds,
       template: { metadata: { labels }, spec: workerPod(args, { [label]: value }) },
     },

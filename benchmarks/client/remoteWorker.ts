@@ -89,8 +89,8 @@ export class RemoteWorker {
         rest = lines.pop()!;
         for (const line of lines) if (line) heard(JSON.parse(line));
       });
-      response.on("error", fail);
-      response.on("close", () => fail(new Error("its connection ended"))); // of no effect after its parts
+      const ended = () => fail(new Error("its connection ended")); // of no effect after its parts
+      response.on("error", ended).on("close", ended);
     });
     return run;
   }

@@ -25,7 +25,7 @@ export async function waitForWorkers(
     const ended = pods.find(({ status }) => status.phase === "Failed" || status.phase === "Succeeded");
     if (ended)
       throw new UserError(
-        `Nothing was measured: worker pod ${ended.metadata.name} ${fate(ended)} before the run began.`,
+        `Nothing was measured: worker pod ${ended.metadata.name} ${fate(ended)} before the run began. Workers serve one run; raise benchmark.rerun (npm start -- --rerun) for new ones.`,
       );
     const running = pods.filter(({ status }) => status.phase === "Running" && status.podIP);
     if (running.length === count && pods.length === count) return running;

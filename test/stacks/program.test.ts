@@ -196,7 +196,7 @@ describe("the program", () => {
   it("makes several load pods an Indexed Job that is not waited for", async () => {
     const program = await run(several);
     const { metadata, spec } = only(program, JOB, WORKERS).inputs;
-    expect(metadata.annotations).toEqual({ "pulumi.com/skipAwait": "true", "pulumi.com/replaceUnready": "true" });
+    expect(metadata.annotations).toEqual({ "pulumi.com/skipAwait": "true" });
     const coordinator = coordinatorOf(program);
     const { template, ...job } = spec;
     expect(job).toEqual({
@@ -204,7 +204,6 @@ describe("the program", () => {
       completions: 2,
       parallelism: 2,
       backoffLimitPerIndex: 0,
-      successPolicy: { rules: [{ succeededCount: 1 }] },
       activeDeadlineSeconds: coordinator.inputs.spec.activeDeadlineSeconds,
     });
     const [worker] = template.spec.containers;
