@@ -2,12 +2,13 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { labelsOf } from "../components/labels.ts";
-import type { CpuPlan } from "../components/serving/cpuPlan.ts";
+import type { CpuPlan, NodeTopology } from "../components/serving/cpuPlan.ts";
 import type { InferenceService } from "../components/serving/inferenceService.ts";
 import type { FetchArgs } from "../components/storage/fetch/container.ts";
 import { defaultTimeoutSeconds } from "./client/pacer.ts";
 import { CLIENT_PORT, type ClientPodArgs, coordinatorPod } from "./jobPod.ts";
 import { experimentKey } from "./key.ts";
+import { placementOf } from "./placement.ts";
 import { parseResult, type Result } from "./result.ts";
 import type { BenchmarkSpec, Load, Target, Thresholds } from "./spec.ts";
 import { workerJob, workerSelector } from "./workerJob.ts";
@@ -16,6 +17,8 @@ export interface BenchmarkArgs {
   readonly namespace: string;
   readonly service: InferenceService;
   readonly plan: CpuPlan;
+  /** The nodes that the plan is of. */
+  readonly topology: readonly NodeTopology[];
   readonly target: Pick<Target, "protocol" | "model" | "input" | "output">;
   readonly load: Load;
   /** Event loops in each pod. */
@@ -159,6 +162,7 @@ export function benchmarkSpec(name: string, args: BenchmarkArgs): BenchmarkSpec 
     args;
   const { host, ports } = service.endpoint;
   const clientCpus = plan.nodes[0].clientCpus ?? undefined;
+  const placement = placementOf(plan, args.topology);
   const count = plan.nodes.reduce((sum, { instances }) => sum + instances.length, 0);
   const chosen = {
     target: { ...target, host, port: portOf(ports, target.protocol) },
@@ -175,6 +179,7 @@ export function benchmarkSpec(name: string, args: BenchmarkArgs): BenchmarkSpec 
       count,
       readySeconds,
       ...(Object.keys(service.cpusByPod).length > 0 ? { cpus: service.cpusByPod } : {}),
+      ...(placement.length > 0 ? { placement } : {}),
     },
     ...(clientCpus === undefined ? {} : { clientCpus }),
     about: {

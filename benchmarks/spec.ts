@@ -157,6 +157,18 @@ export interface ServerSet {
   readonly readySeconds: number;
   /** Planned CPU list by the name of the pod, or of the workload that has this one pod; read back from the pods' logs. Absent: not pinned. */
   readonly cpus?: Readonly<Record<string, string>>;
+  /** Where the kubelets are to have put them, by node; compared with what the pods' logs say. Absent: CPUs are planned otherwise, or not. */
+  readonly placement?: readonly NodePlacement[];
+}
+
+/** The servers of one node that get CPUs of their own from its kubelet, which chooses them. */
+export interface NodePlacement {
+  /** Value of the node's label `kubernetes.io/hostname`. */
+  readonly node: string;
+  /** How many CPUs each server has for itself. */
+  readonly cpus: number;
+  /** By number of the NUMA node: its CPUs, as a Linux list, and how many of the servers are to be on them. */
+  readonly numa: readonly { readonly cpus: string; readonly servers: number }[];
 }
 
 /** Pods of the worker Job. */

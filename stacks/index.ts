@@ -119,6 +119,7 @@ const experiment = measure.enabled
         namespace: name,
         service,
         plan: cpuPlan,
+        topology: config.topology,
         target: {
           protocol: measure.protocol,
           model: requests.name,

@@ -9,7 +9,14 @@ import { readInputs } from "./inputs.ts";
 import type { Kubernetes } from "./kubernetes.ts";
 import { merge } from "./merge.ts";
 import { Rates } from "./rates.ts";
-import { changes, observeServers, readServerThrottling, type WaitOptions, waitForServers } from "./servers.ts";
+import {
+  changes,
+  misplacements,
+  observeServers,
+  readServerThrottling,
+  type WaitOptions,
+  waitForServers,
+} from "./servers.ts";
 import { table, tickLine } from "./table.ts";
 import { runThreads } from "./threads.ts";
 import { Workers } from "./workers.ts";
@@ -91,7 +98,7 @@ async function measureAndKeep(
         throttledShare: throttledShare(before.get(server.pod) ?? null, throttling.get(server.pod) ?? null),
       })),
       thresholds,
-      seen: changes(pods, after, servers),
+      seen: [...misplacements(servers, pods, observed), ...changes(pods, after, servers)],
     });
     say(table(result));
     const { namespace, configMap } = spec.result;

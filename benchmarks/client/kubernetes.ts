@@ -13,6 +13,7 @@ export interface Pod {
   };
   readonly spec: {
     readonly nodeName?: string;
+    readonly nodeSelector?: Readonly<Record<string, string>>;
     readonly containers: readonly {
       readonly name: string;
       readonly resources?: { readonly limits?: { readonly cpu?: string } };

@@ -5,6 +5,7 @@ import type { ServerSet } from "../spec.ts";
 import type { Throttling } from "./cgroup.ts";
 import { findCpusAllowed } from "./cpus.ts";
 import type { Kubernetes, Pod } from "./kubernetes.ts";
+import { misplaced, type Placed } from "./placement.ts";
 
 /** The label by which pods of one plan are told from those of another. */
 const planLabel = "inference-stack/plan";
@@ -109,6 +110,23 @@ export async function observeServers(
       images: status.containerStatuses?.map(({ imageID }) => imageID) ?? [],
     })),
   );
+}
+
+/** Sentences on what the kubelets, where they choose the servers' CPUs, have done otherwise than planned. */
+export function misplacements(
+  { placement = [] }: ServerSet,
+  pods: readonly Pod[],
+  observed: readonly Placed[],
+): string[] {
+  return placement.flatMap((planned) => {
+    const names = pods
+      .filter(({ spec }) => spec.nodeSelector?.["kubernetes.io/hostname"] === planned.node)
+      .map(({ metadata }) => metadata.name);
+    return misplaced(
+      planned,
+      observed.filter(({ pod }) => names.includes(pod)),
+    );
+  });
 }
 
 /** The pinning wrapper writes a line each 5 s in a container with a quota. */

@@ -29,10 +29,7 @@ const REPORT_SECONDS = 5;
  * In a container with a CPU quota a loop in the background, which ends with the server, writes into the log in how many of the
  * quota's periods the kernel has stopped the container: the log is all of it that a client may read.
  */
-const READ_BACK = `while read -r key value; do [ "$key" != Cpus_allowed_list: ] || allowed=$value; done < /proc/self/status
-echo "Cpus_allowed_list: $allowed"
-[ "$allowed" = "$0" ] || { echo "pinning: planned are CPUs $0, but the kernel allows $allowed" >&2; exit 1; }
-report() {
+const REPORT = `report() {
   while kill -0 $$ 2> /dev/null; do
     while read -r key value; do declare "$key=$value"; done < "$1"
     echo "cpu.stat nr_periods $nr_periods nr_throttled $nr_throttled"
@@ -43,7 +40,12 @@ cgroups=\${CGROUPS:-/sys/fs/cgroup}
 for file in "$cgroups/cpu.max" "$cgroups/cpu/cpu.cfs_quota_us"; do
   { read -r quota _ < "$file"; } 2> /dev/null || continue
   case $quota in max|-1) ;; *) report "\${file%/*}/cpu.stat" & ;; esac
-done
+done`;
+
+const READ_BACK = `while read -r key value; do [ "$key" != Cpus_allowed_list: ] || allowed=$value; done < /proc/self/status
+echo "Cpus_allowed_list: $allowed"
+[ "$allowed" = "$0" ] || { echo "pinning: planned are CPUs $0, but the kernel allows $allowed" >&2; exit 1; }
+${REPORT}
 exec "$@"`;
 
 /** Command that starts `command` on the CPUs of its pod. */
@@ -81,6 +83,7 @@ for run in "\${runs[@]}"; do count=$((count + \${run#*-} - \${run%-*} + 1)); don
   echo "pinning: planned are $EXCLUSIVE_CPUS CPUs of its own, but the kernel allows $allowed; does the node's kubelet run with cpuManagerPolicy static?" >&2
   exit 1
 }
+${REPORT}
 exec "$@"`;
 
 /** Command that starts `command` on the CPUs that the kubelet gave its container, which are to be `EXCLUSIVE_CPUS` in number. */

@@ -103,6 +103,19 @@ test("whatever was measured is a success: a bad run is an INVALID result", async
   ]);
 });
 
+test("servers on other CPUs than the kubelet was to give them make the result INVALID", async () => {
+  const placement = [{ node: "n", cpus: 2, numa: [{ cpus: "0-3", servers: 1 }] }];
+  const on = { nodeSelector: { "kubernetes.io/hostname": "n" }, containers: [{ name: "server" }] };
+  const cluster = { pods: [pod("server-0", "127.0.0.1", { spec: on })] };
+  const asked = { servers: { ...set, placement } };
+  const right = await (await run({ ...cluster, logs: { "server-0": "Cpus_allowed_list: 1-2" } }, asked)).done;
+  expect(lasting(right.verdict.reasons)).toEqual([]);
+  expect(right.environment.servers[0]).toMatchObject({ cpusPlanned: null, cpusAllowed: "1-2" });
+  const wrong = await (await run(cluster, asked)).done;
+  expect(wrong.verdict.valid).toBe(false);
+  expect(lasting(wrong.verdict.reasons)).toEqual(["Pod server-0 may run on CPUs 0; planned were 2 of its own."]);
+});
+
 test("waits for the planned servers and says what it waits for, once for each change", async () => {
   const { said, done } = await run({ pods: [] }, { servers: { ...set, readySeconds: 20 } });
   const api = running.at(-1) as FakeApi;
@@ -116,7 +129,8 @@ test("goes on as soon as the planned servers are there alone", async () => {
   let looks = 0;
   const old = pod("server-1", "127.0.0.9", { metadata: { labels: { "inference-stack/plan": "p0" } } });
   const fresh = pod("server-0", "127.0.0.1");
-  const { said, done } = await run({ pods: () => (looks++ < 3 ? [fresh, old] : [fresh]) });
+  const slowly = { servers: { ...set, readySeconds: 20 } };
+  const { said, done } = await run({ pods: () => (looks++ < 3 ? [fresh, old] : [fresh]) }, slowly);
   expect(lasting((await done).verdict.reasons)).toEqual([]);
   expect(said[0]).toBe("waiting for 1 server(s) of plan p1: pods of another plan are still there: server-1");
 });

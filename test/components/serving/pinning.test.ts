@@ -121,6 +121,19 @@ describe("the wrapper for CPUs that the kubelet chose", () => {
     expect(status).toBe(0);
   });
 
+  it("writes into the log how often a CPU quota stopped the container, where the kubelet leaves it one", () => {
+    const root = mkdtempSync(join(folder, "cgroups-"));
+    writeFileSync(join(root, "cpu.max"), "100000 100000\n");
+    writeFileSync(join(root, "cpu.stat"), "nr_periods 120\nnr_throttled 7\n");
+    const command = ["-c", cpu, ...observed(["sleep", "1"])];
+    const { stdout, status } = spawnSync("taskset", command, {
+      env: { PATH, EXCLUSIVE_CPUS: "1", CGROUPS: root },
+      encoding: "utf8",
+    });
+    expect(stdout).toBe(`Cpus_allowed_list: ${cpu}\ncpu.stat nr_periods 120 nr_throttled 7\n`);
+    expect(status).toBe(0);
+  });
+
   it("fails when they are not, with what may be the reason", () => {
     const { status, stdout, stderr } = observe(2, cpu);
     expect(stdout).toBe(`Cpus_allowed_list: ${cpu}\n`);

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatCpuList } from "../../../components/serving/cpuList.ts";
-import { type NodeTopology, planCpus } from "../../../components/serving/cpuPlan.ts";
-import { misplaced } from "../../../components/serving/placement.ts";
+import { misplaced } from "../../benchmarks/client/placement.ts";
+import { placementOf } from "../../benchmarks/placement.ts";
+import { formatCpuList } from "../../components/serving/cpuList.ts";
+import { type NodeTopology, planCpus } from "../../components/serving/cpuPlan.ts";
 
 const topology: NodeTopology = {
   name: "n",
@@ -13,20 +14,26 @@ const topology: NodeTopology = {
   smt: 2,
   siblings: [0, 1, 2, 3, 4, 5].map((cpu) => [cpu, cpu + 6]),
 };
-const [plan] = planCpus({
-  topology: [topology],
-  instances: 2,
-  cpus: 4,
-  sockets: 2,
-  reserved: { system: 0, client: 1 },
-  pinning: "cpuset",
-}).nodes;
+const request = { topology: [topology], instances: 2, cpus: 4, sockets: 2, reserved: { system: 0, client: 1 } };
+const [planned] = placementOf(planCpus({ ...request, pinning: "cpuset" }), [topology]);
 const check = (...lists: (string | null)[]) =>
   misplaced(
-    plan,
-    topology,
+    planned,
     lists.map((cpusAllowed, index) => ({ pod: `p${index}`, cpusAllowed })),
   );
+
+it("is planned by number and NUMA node, and only where the kubelet chooses", () => {
+  expect(planned).toEqual({
+    node: "n",
+    cpus: 4,
+    numa: [
+      { cpus: "0-2,6-8", servers: 1 },
+      { cpus: "3-5,9-11", servers: 1 },
+    ],
+  });
+  expect(placementOf(planCpus({ ...request, pinning: "numactl" }), [topology])).toEqual([]);
+  expect(placementOf(planCpus({ ...request, pinning: "none" }), [topology])).toEqual([]);
+});
 
 describe("where the kubelet has put servers", () => {
   it.each<[string, (string | null)[], string[]]>([
@@ -77,13 +84,12 @@ describe("where the kubelet has put servers", () => {
         };
         const exact = planCpus({ ...request, pinning: "numactl" }).nodes[0];
         const servers = exact.instances.map(({ cpus }, index) => ({ pod: `p${index}`, cpusAllowed: cpus }));
-        const [node] = planCpus({ ...request, pinning: "cpuset" }).nodes;
-        expect(misplaced(node, request.topology[0], servers.reverse())).toEqual([]);
+        const [node] = placementOf(planCpus({ ...request, pinning: "cpuset" }), request.topology);
+        expect(misplaced(node, servers.reverse())).toEqual([]);
         const all = formatCpuList(numa.flat());
         expect(
           misplaced(
             node,
-            request.topology[0],
             servers.map(({ pod }) => ({ pod, cpusAllowed: all })),
           ),
         ).not.toEqual([]);
