@@ -15,7 +15,8 @@ const collect = (value: string, all: string[]) => [...all, value];
 
 const program = new Command("inference-stack")
   .description("An AI inference platform on Kubernetes as one Pulumi program, measured by its own load client.")
-  .showHelpAfterError();
+  .showHelpAfterError()
+  .enablePositionalOptions();
 
 const stackCommand = (name: string, description: string) =>
   program
@@ -28,6 +29,10 @@ const stackCommand = (name: string, description: string) =>
       collect,
       [],
     );
+
+/** A command for another program, which gets its arguments as they are, each `--` among them. */
+const passingOn = (name: string, description: string) =>
+  program.command(name).description(description).allowUnknownOption().passThroughOptions().helpOption(false);
 
 stackCommand("start", "bring everything up, deploy the stack, measure it and print the result")
   .option("--rerun", "measure again although nothing changed")
@@ -67,19 +72,11 @@ program
   .description("what is wrong on this machine or with this cluster, and how to mend it")
   .action(async () => end((await import("./doctor.ts")).doctor()));
 
-program
-  .command("pulumi")
-  .description("any Pulumi command in this checkout's environment, such as `npm run pulumi -- stack history`")
-  .allowUnknownOption()
-  .helpOption(false)
+passingOn("pulumi", "any Pulumi command in this checkout's environment, such as `npm run pulumi -- stack history`")
   .argument("[args...]")
   .action(async (args) => end((await import("./stack/start.ts")).pulumi(process.env.PULUMI_STACK || "dev", args)));
 
-program
-  .command("kubectl")
-  .description("any kubectl command against this checkout's cluster")
-  .allowUnknownOption()
-  .helpOption(false)
+passingOn("kubectl", "any kubectl command against this checkout's cluster")
   .argument("[args...]")
   .action(async (args) => {
     const { ensure } = await import("./toolchain/index.ts");
@@ -88,11 +85,7 @@ program
     return end(attach(join(bin, "kubectl"), [`--kubeconfig=${state.kubeconfig}`, ...args]));
   });
 
-program
-  .command("client")
-  .description("the load client by hand, against any server")
-  .allowUnknownOption()
-  .helpOption(false)
+passingOn("client", "the load client by hand, against any server")
   .argument("[args...]")
   .action((args) => end(attach(process.execPath, [...client.args, ...args], client.env)));
 
@@ -154,11 +147,7 @@ program
     end(attach(process.execPath, [join(checkout, "test", "perf", benches[name]), ...args])),
   );
 
-program
-  .command("run")
-  .description("a tool of node_modules/.bin")
-  .allowUnknownOption()
-  .helpOption(false)
+passingOn("run", "a tool of node_modules/.bin")
   .argument("<tool>")
   .argument("[args...]")
   .action((tool: string, args: string[]) => end(attach(join(checkout, "node_modules", ".bin", tool), args)));

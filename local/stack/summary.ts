@@ -11,7 +11,11 @@ export interface Outputs {
 interface PlanOutput {
   readonly nodes: readonly {
     readonly name: string;
-    readonly instances: readonly { readonly cpus: string | null; readonly memoryNode: number | null }[];
+    readonly instances: readonly {
+      readonly cpus: string | null;
+      readonly exclusiveCpus?: number;
+      readonly memoryNode: number | null;
+    }[];
     readonly clientCpus?: string | null;
   }[];
 }
@@ -21,7 +25,8 @@ export function summary(outputs: Outputs, resultFile: string | undefined, fresh:
   const result = outputs.benchmark;
   const plan = outputs.plan ? ["CPU plan", ...planLines(outputs.plan), ""] : [];
   if (!result) return [...plan, "No benchmark in this stack (benchmark.enabled is false)."].join("\n");
-  const { load, throughput, latencyMs, slipMs, mlperf, errors, correctness, counts, verdict, target } = result;
+  const { load, throughput, latencyMs, slipMs, mlperf, errors, correctness, counts, verdict, target, environment } =
+    result;
   const rows: [string, string][] = [
     ["model", `${target.model} over ${target.protocol}`],
     ["load", loadInWords(load.requested) + (load.parts > 1 ? `, shared by ${load.parts} event loops` : "")],
@@ -29,6 +34,9 @@ export function summary(outputs: Outputs, resultFile: string | undefined, fresh:
     ["latency", percentiles(latencyMs)],
     ...(load.schedule ? [["slip", percentiles(slipMs)] as [string, string]] : []),
     ...(mlperf ? [["MLPerf", metric(mlperf)] as [string, string]] : []),
+    ...environment.servers
+      .filter(({ cpusPlanned, cpusAllowed }) => cpusPlanned === null && cpusAllowed !== null)
+      .map(({ pod, cpusAllowed }, i): [string, string] => [i === 0 ? "ran on" : "", `CPUs ${cpusAllowed}  ${pod}`]),
     ["errors", `${errors.total} of ${counts.sent} requests${kinds(errors.byKind)}`],
     ["answers", `${correctness.checked - correctness.wrong} of ${correctness.checked} right`],
     ["verdict", verdict.valid ? "VALID" : "INVALID"],
@@ -40,14 +48,20 @@ export function summary(outputs: Outputs, resultFile: string | undefined, fresh:
   return ["", ...plan, "Measurement", ...table(rows), ""].join("\n");
 }
 
-function planLines(plan: PlanOutput): string[] {
-  return plan.nodes.flatMap((node) => [
-    ...node.instances.map(
-      (at, i) =>
-        `  ${node.name}  instance ${i}  ${at.cpus === null ? "not pinned" : `CPUs ${at.cpus}  memory node ${at.memoryNode}`}`,
-    ),
-    `  ${node.name}  client      ${node.clientCpus ? `CPUs ${node.clientCpus}` : "shares the servers' CPUs"}`,
-  ]);
+function planLines({ nodes }: PlanOutput): string[] {
+  const lines = nodes.flatMap(({ name, instances }) =>
+    instances.map((instance, i) => `  ${name}  instance ${i}  ${cpusOf(instance)}`),
+  );
+  const [first] = nodes; // the only one with a client
+  const client = first.clientCpus ? `CPUs ${first.clientCpus}` : "shares the servers' CPUs";
+  return [...lines, `  ${first.name}  client      ${client}`];
+}
+
+function cpusOf({ cpus, exclusiveCpus, memoryNode }: PlanOutput["nodes"][number]["instances"][number]): string {
+  if (cpus !== null) return `CPUs ${cpus}  memory node ${memoryNode}`;
+  if (exclusiveCpus === undefined) return "not pinned";
+  const own = exclusiveCpus === 1 ? "1 CPU of its own" : `${exclusiveCpus} CPUs of its own`;
+  return `${own}, chosen by the kubelet  memory node ${memoryNode}`;
 }
 
 function percentiles({ p50, p90, p99, p999, max }: Timing): string {
