@@ -132,7 +132,10 @@ export function misplacements(
 /** The pinning wrapper writes a line each 5 s in a container with a quota. */
 const logSeconds = 12;
 
-/** By pod name, for those of the servers that have a CPU limit and say how it was applied. */
+/**
+ * By pod name, for those of the servers that have a CPU limit and say how it was applied. A log that cannot be read, such as that
+ * of a pod whose node is lost, says nothing.
+ */
 export async function readServerThrottling(
   kubernetes: Kubernetes,
   { namespace }: ServerSet,
@@ -141,7 +144,7 @@ export async function readServerThrottling(
   const limited = pods.filter(({ spec }) => spec.containers[0]!.resources?.limits?.cpu !== undefined);
   const found = await Promise.all(
     limited.map(async ({ metadata: { name }, spec }) => {
-      const log = await kubernetes.podLog(namespace, name, spec.containers[0]!.name, logSeconds);
+      const log = await kubernetes.podLog(namespace, name, spec.containers[0]!.name, logSeconds).catch(() => "");
       const last = [...log.matchAll(/^cpu\.stat nr_periods (\d+) nr_throttled (\d+)$/gm)].at(-1);
       return last ? [[name, { periods: Number(last[1]), throttled: Number(last[2]) }] as const] : [];
     }),

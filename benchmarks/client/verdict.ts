@@ -66,14 +66,21 @@ function askedSeconds({ load: { requested } }: Facts): number | undefined {
   return plan ? plan.pieces.at(-1)!.until / 1000 : (requested as { minDurationSeconds?: number }).minDurationSeconds;
 }
 
-function failures({ counts, errors }: Facts, { maxErrorRate }: Thresholds): string[] {
+function failures({ counts, errors, servers, environment }: Facts, { maxErrorRate }: Thresholds): string[] {
   const rate = errors.total / counts.sent;
   if (errors.total === 0 || rate <= maxErrorRate) return [];
   const kinds = Object.entries(errors.byKind).map(
     ([kind, n]) => `${n} x ${kind} (${errors.examples[kind] || "no message"})`,
   );
+  // Where it is one server of several, that is what to look at.
+  const [failing, ...others] = servers.filter(({ failed }) => failed > 0);
+  const server = environment.servers.find(({ address }) => failing?.address.startsWith(`${address}:`));
+  const whose =
+    server && others.length === 0 && servers.length > 1
+      ? ` All of them went to pod ${server.pod} on ${server.node}.`
+      : "";
   return [
-    `${errors.total} of ${counts.sent} requests failed, ${percent(rate)}; at most ${percent(maxErrorRate)} may: ${kinds.join("; ")}.`,
+    `${errors.total} of ${counts.sent} requests failed, ${percent(rate)}; at most ${percent(maxErrorRate)} may: ${kinds.join("; ")}.${whose}`,
   ];
 }
 

@@ -2,7 +2,12 @@ import { kubectl } from "../cluster/cluster.ts";
 
 interface Pod {
   metadata: { name: string; namespace: string };
-  status: { phase?: string; initContainerStatuses?: ContainerStatus[]; containerStatuses?: ContainerStatus[] };
+  status: {
+    phase?: string;
+    conditions?: { type: string; status: string; message?: string }[];
+    initContainerStatuses?: ContainerStatus[];
+    containerStatuses?: ContainerStatus[];
+  };
 }
 interface Terminated {
   reason?: string;
@@ -19,7 +24,13 @@ interface ContainerStatus {
 export async function unwellPods(lines = 10): Promise<string> {
   const pods = (JSON.parse(await kubectl(["get", "pods", "-A", "-o", "json"])) as { items: Pod[] }).items;
   const reports: string[] = [];
-  for (const pod of pods) for (const container of unwell(pod)) reports.push(await report(pod, container, lines));
+  for (const pod of pods) {
+    const unscheduled = pod.status.conditions?.find(
+      ({ type, status }) => type === "PodScheduled" && status === "False",
+    );
+    if (unscheduled) reports.push(`${nameOf(pod)}: no node takes it: ${unscheduled.message ?? "no reason given"}`);
+    for (const container of unwell(pod)) reports.push(await report(pod, container, lines));
+  }
   return reports.join("\n\n");
 }
 
@@ -30,12 +41,15 @@ function unwell({ status }: Pod): ContainerStatus[] {
   return (status.containerStatuses ?? []).filter((c) => !c.ready);
 }
 
-async function report({ metadata }: Pod, container: ContainerStatus, lines: number): Promise<string> {
+const nameOf = ({ metadata }: Pod) => `pod ${metadata.namespace}/${metadata.name}`;
+
+async function report(pod: Pod, container: ContainerStatus, lines: number): Promise<string> {
+  const { metadata } = pod;
   const of = [metadata.name, "-n", metadata.namespace, "-c", container.name, `--tail=${5 * lines}`];
   const log =
     (await kubectl(["logs", ...of]).catch(() => "")) || (await kubectl(["logs", ...of, "--previous"]).catch(() => ""));
   const tail = log.split("\n").filter(isProse).slice(-lines);
-  const heading = `pod ${metadata.namespace}/${metadata.name}, container ${container.name}: ${why(container)}`;
+  const heading = `${nameOf(pod)}, container ${container.name}: ${why(container)}`;
   return [heading, ...(tail.length ? tail.map((line) => `  | ${line.slice(0, 200)}`) : ["  (it wrote no log)"])].join(
     "\n",
   );

@@ -229,6 +229,15 @@ test("reads from the logs how often a CPU quota stopped the servers while they w
   expect(verdict.reasons.join("\n")).toMatch(/throttled server server-0 in 50 %/);
 });
 
+test("says nothing of throttling where a log cannot be read, as of a node that is lost", async () => {
+  const limited = pod("server-0", "127.0.0.1", {
+    spec: { containers: [{ name: "server", resources: { limits: { cpu: "1" } } }] },
+  });
+  const api = await fakeApi({ pods: [limited], forbidden: ["get pods/log"] });
+  running.push(api);
+  expect(await readServerThrottling(new Kubernetes(api.access, 1), set, [limited])).toEqual(new Map());
+});
+
 test("asks for no log of a server without a CPU limit", async () => {
   const api = await fakeApi({ pods: [], logs: { "server-0": "cpu.stat nr_periods 1 nr_throttled 0" } });
   running.push(api);

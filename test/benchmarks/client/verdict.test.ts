@@ -22,6 +22,22 @@ test("errors: up to the limit they are allowed, beyond it they are named", () =>
   ]);
 });
 
+test("errors of one server of several name it", () => {
+  const run = goodRun();
+  const [first] = run.environment.servers;
+  const environment = { ...run.environment, servers: [first!, { ...first!, pod: "server-1", address: "10.0.0.11" }] };
+  const counts = { ...run.counts, sent: 2100, failed: 100 };
+  const errors = { total: 100, byKind: { timeout: 100 }, examples: { timeout: "" } };
+  const reason = (...failed: number[]) => {
+    const servers = failed.map((failed, i) => ({ address: `10.0.0.1${i || ""}:8001`, answered: 1000, failed }));
+    const plan = { ...run.plan!, instances: 2 };
+    return verdict({ ...run, plan, environment, counts, errors, servers }).reasons[0];
+  };
+  expect(reason(0, 100)).toMatch(/ All of them went to pod server-1 on node-0\.$/);
+  expect(reason(100, 0)).toMatch(/ All of them went to pod server-0 on node-0\.$/);
+  expect(reason(50, 50)).not.toContain("All of them");
+});
+
 test("one wrong answer is one too many", () => {
   const run = goodRun();
   expect(verdict({ ...run, correctness: { checked: 2000, wrong: 1 } }).reasons).toEqual([
