@@ -21,8 +21,12 @@ export function combinationProblems(config: Parts): string[] {
   return [...(config.engine === "seldon" ? seldonProblems(config) : []), ...autoscalingProblems(config)];
 }
 
-function seldonProblems({ seldon, server, cluster }: Parts): string[] {
+function seldonProblems({ seldon, server, cluster, pinning }: Parts): string[] {
   const problems: string[] = [];
+  if (seldon.executor.enabled && pinning === "cpuset")
+    problems.push(
+      "pinning: cpuset is not possible with seldon.executor, which has no CPU limit and is in the server's pod: the kubelet gives CPUs of their own only to pods all of whose containers have one; use numactl, or leave the executor out",
+    );
   if (seldon.operator !== "manifests" && cluster.kind === "embedded")
     problems.push(
       `seldon.operator: ${JSON.stringify(seldon.operator)} is not possible on the embedded cluster, which has only the images that are built here; use manifests`,

@@ -10,7 +10,7 @@ import { COMBINED, combinationProblems } from "./combinations.ts";
 import { describeFaults } from "./faults.ts";
 import { loadProblems } from "./load.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
-import { serverProblems } from "./server.ts";
+import { SERVING, serverProblems } from "./server.ts";
 
 /** A stack's config, complete and consistent. `model.version` is there whether it was given or read from `model.source`. */
 export type StackConfig = Config & { readonly model: { readonly version: string } };
@@ -52,7 +52,7 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
     "threadsPerCore",
   );
   const model = isRight("model") ? modelVersion(value.model) : { version: "", problems: [] };
-  const isServable = isRight("server", "model", "cluster", "engine", "images", "benchmark");
+  const isServable = isRight(...SERVING);
   const problems = [
     ...faults,
     ...(isPlannable ? planProblems(value) : []),

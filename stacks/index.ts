@@ -18,7 +18,7 @@ import { ModelUpload } from "../components/storage/modelUpload.ts";
 import { ObjectStore } from "../components/storage/objectStore.ts";
 import { readConfig } from "./config.ts";
 import { loadOf } from "./load.ts";
-import { modelServerOf, requestsOf, serverWarnings } from "./server.ts";
+import { modelServerOf, requestsOf, serverWarnings, transformerOf } from "./server.ts";
 
 const config = readConfig();
 const { cluster, model, autoscaling, benchmark: measure } = config;
@@ -84,7 +84,7 @@ const service = new InferenceService(
   "server",
   {
     ...place,
-    engine: isSeldon ? seldon(throughExecutor) : kubernetes,
+    engine: isSeldon ? seldon({ executor: throughExecutor, transformer: transformerOf(config, images) }) : kubernetes,
     plan: cpuPlan,
     server: modelServerOf(config, images, (config.cpus / config.instances) * config.threadsPerCore),
     model: upload.fetch,

@@ -1,9 +1,12 @@
 import type { Images } from "../components/images.ts";
 import type { Api, ModelServer, Protocol, ServedModel, ServerKind } from "../components/serving/modelServer.ts";
 import { serverKinds } from "../components/serving/servers/kinds.ts";
+import { type Transformer, transformer } from "../components/serving/transformer.ts";
 import type { Config } from "./schema.ts";
 
-type ServingConfig = Pick<Config, "server" | "model" | "cluster" | "engine" | "images" | "benchmark">;
+/** What has to be right by itself before it can be seen whether it fits together. */
+export const SERVING = ["server", "model", "cluster", "engine", "seldon", "images", "benchmark"] as const;
+type ServingConfig = Pick<Config, (typeof SERVING)[number]>;
 
 /** The model that requests name, and where requests for it are found. */
 export interface Requests extends ServedModel {
@@ -13,12 +16,15 @@ export interface Requests extends ServedModel {
   readonly folder: string;
 }
 
+/** Names of the tensors where the config says none. */
+const TENSORS = { input: "data", output: "prob" };
+
 /** What requests carry, with the names that the config leaves open. */
 export function requestsOf({ model, server }: Pick<Config, "model" | "server">): Requests {
   const { inputs } = model;
-  const [input, output] = inputs === "tensor" ? ["data", "prob"] : ["image", server.kind === "ovms" ? "prob" : "label"];
-  // What decodes in front of a server hands it tensors.
-  const takesFiles = inputs === "jpeg" && serverKinds[server.kind].decodes;
+  const files = { input: "image", output: server.kind === "ovms" ? TENSORS.output : "label" };
+  const { input, output } = inputs === "tensor" ? TENSORS : files;
+  const takesFiles = inputs === "jpeg" && !isTransformed({ model, server });
   return {
     inputs,
     name: takesFiles ? `${model.name}-jpeg` : model.name,
@@ -26,6 +32,23 @@ export function requestsOf({ model, server }: Pick<Config, "model" | "server">):
     output: model.output ?? output,
     folder: inputs === "tensor" ? "inputs/" : "inputs-jpeg/",
   };
+}
+
+/** Requests carry files that the server does not take: what decodes them in front of it hands it tensors. */
+const isTransformed = ({ model, server }: Pick<Config, "model" | "server">) =>
+  model.inputs === "jpeg" && !serverKinds[server.kind].decodes;
+
+/** What stands in front of the servers, where they do not take what requests carry. */
+export function transformerOf(config: Pick<Config, "model" | "server">, images: Images): Transformer | undefined {
+  const { model } = config;
+  if (!isTransformed(config)) return undefined;
+  return transformer({
+    image: images.transformer,
+    proxyImage: images["tfserving-proxy"],
+    model: model.name,
+    input: model.input ?? TENSORS.input,
+    output: model.output ?? TENSORS.output,
+  });
 }
 
 /** @param threads that compute in one instance */
@@ -68,19 +91,26 @@ export function serverProblems(config: ServingConfig): string[] {
   return [...problems, ...inputProblems(config), ...protocolProblems(config)];
 }
 
-function inputProblems({ server, model, engine }: ServingConfig): string[] {
-  if (model.inputs === "tensor" || serverKinds[server.kind].decodes) return [];
+function inputProblems(config: ServingConfig): string[] {
+  const { server, engine, seldon } = config;
+  if (!isTransformed(config) || (engine === "seldon" && seldon.executor.enabled)) return [];
+  const front = engine === "seldon" ? "engine seldon without its executor" : `engine ${engine}`;
   return [
-    `model.inputs: ${server.kind} takes no JPEG files, and the engine ${engine} puts nothing in front of it that would decode them; send tensors (model.inputs tensor), or use ${kindsWith((k) => k.decodes)}`,
+    `model.inputs: ${server.kind} takes no JPEG files, and the ${front} puts nothing in front of it that would decode them; send tensors (model.inputs tensor), use ${kindsWith((k) => k.decodes)}, or have them decoded on the way (engine seldon with seldon.executor.enabled, on a cluster with its executor)`,
   ];
 }
 
-function protocolProblems({ server, model, benchmark }: ServingConfig): string[] {
+function protocolProblems(config: ServingConfig): string[] {
+  const { server, model, benchmark } = config;
   if (!benchmark.enabled) return [];
   const { kind } = server;
-  const spoken = spokenBy(server);
+  const spoken = spokenBy(config);
   const protocol: Protocol = benchmark.protocol;
   const inJson = model.inputs === "jpeg" ? ["v2-rest"] : [];
+  if (!spoken.includes(protocol) && isTransformed(config))
+    return [
+      `benchmark.protocol: what decodes files in front of ${kind} does not speak ${protocol}; choose ${spoken.join(", ")}`,
+    ];
   if (!spoken.includes(protocol)) {
     const older = serverKinds[kind].apis.find((api) => protocol in serverKinds[kind].ports(api));
     const instead = older ? `set server.api to ${older}, or ` : "";
@@ -95,8 +125,10 @@ function protocolProblems({ server, model, benchmark }: ServingConfig): string[]
   return [];
 }
 
-/** The protocols of the server, in the order of its own file. */
-export function spokenBy(server: Config["server"]): Protocol[] {
+/** The protocols of the server, in the order of its own file; or of what stands in front of it. */
+function spokenBy(config: Pick<Config, "model" | "server">): Protocol[] {
+  if (isTransformed(config)) return ["seldon-grpc"];
+  const { server } = config;
   const ports = serverKinds[server.kind].ports(apiOf(server));
   return Object.keys(ports).filter((spoken): spoken is Protocol => spoken !== "metrics");
 }

@@ -35,6 +35,33 @@ describe("the engine seldon", () => {
     expect(only(seldon, SERVICE, "server").inputs).toEqual(only(kubernetes, SERVICE, "server").inputs);
   });
 
+  it("puts a transformer in front of a server that takes no files, and the executor speaks for both", async () => {
+    const program = await run({
+      cluster: connected,
+      seldon: { operator: "installed", executor: { enabled: true } },
+      server: { kind: "dlrs" },
+      model: { ...dev.model, inputs: "jpeg" },
+      benchmark: { ...dev.benchmark, protocol: "seldon-grpc" },
+    });
+    const { spec } = only(program, SELDON).inputs;
+    expect(spec.protocol).toBe("seldon");
+    expect(program.exports.endpoint.ports).toEqual({ "seldon-grpc": 5001 });
+    // Only the servers' pods are found behind the service, and waited for by the benchmark.
+    const [servers, front] = spec.predictors[0].componentSpecs;
+    const { selector } = only(program, SERVICE, "server").inputs.spec;
+    expect(servers.metadata.labels).toMatchObject(selector);
+    expect(front.metadata.labels).not.toMatchObject(selector);
+    expect(specOf(program).cpus).toEqual({
+      "server-node1-i0-0-dlrs-proxy": "0-1",
+      "server-node1-i1-0-dlrs-proxy": "2-3",
+    });
+    const text = dump(only(program, SELDON), { noRefs: true, lineWidth: -1 })
+      .replace(/fetch-[0-9a-f]{10,12}/g, "fetch-HASH")
+      .replace(/(server-node1-i\d)-[0-9a-f]{8}\b/g, "$1-HASH")
+      .replace(/(inference-stack\/plan: )[0-9a-f]+/g, "$1HASH");
+    await expect(text).toMatchFileSnapshot("__snapshots__/seldon-transformer.yaml");
+  });
+
   it("makes fewer instances an update of the same SeldonDeployment", async () => {
     const [a, b] = [only(await run(), SELDON), only(await run({ instances: 1, cpus: 2 }), SELDON)];
     expect(a.name).toBe(b.name);
@@ -109,6 +136,10 @@ describe("the engine seldon", () => {
       expect.stringMatching(
         /^seldon\.executor\.httpPort: 8000 is a port of triton itself.*taken are 8001, 8000, 8002$/,
       ),
+    ]);
+    const executor = { operator: "installed", executor: { enabled: true } };
+    expect(problems({ cluster: connected, pinning: "cpuset", reserved: { system: 1 }, seldon: executor })).toEqual([
+      expect.stringMatching(/^pinning: cpuset is not possible with seldon\.executor.*use numactl/),
     ]);
     expect(problems({ seldon: { operator: "helm" } })).toEqual([expect.stringMatching(/^seldon\.operator: "helm"/)]);
     expect(problems({})).toEqual([]);

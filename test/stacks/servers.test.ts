@@ -23,6 +23,7 @@ interface Variable {
   value: string;
 }
 const jpeg = { model: { ...away.model, inputs: "jpeg" } };
+const transformed = { engine: "seldon", seldon: { operator: "installed", executor: { enabled: true } } };
 
 async function manifests(changes: Changes) {
   const program = await runProgram({ ...away, ...changes });
@@ -137,7 +138,19 @@ describe("a config whose server does not fit", () => {
       "JPEG files that nothing decodes",
       { server: { kind: "dlrs" }, ...jpeg },
       away,
-      /^model\.inputs: dlrs takes no JPEG.*engine kubernetes.*inputs tensor.*or use triton or ovms or mlserver$/,
+      /^model\.inputs: dlrs takes no JPEG.*engine kubernetes.*inputs tensor.*use triton or ovms or mlserver, or .*engine seldon with seldon\.executor\.enabled/,
+    ],
+    [
+      "JPEG files that only an executor could have decoded",
+      { server: { kind: "dlrs" }, engine: "seldon", ...jpeg },
+      away,
+      /^model\.inputs: dlrs takes no JPEG.*engine seldon without its executor.*seldon\.executor\.enabled/,
+    ],
+    [
+      "a protocol that the transformer in front does not speak",
+      { server: { kind: "dlrs" }, ...transformed, ...jpeg, benchmark: { protocol: "tfs-grpc" } },
+      away,
+      /^benchmark\.protocol: what decodes files in front of dlrs does not speak tfs-grpc; choose seldon-grpc$/,
     ],
     [
       "a protocol it does not speak",

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
-import { PLAN_LABEL, SET_LABEL } from "../../labels.ts";
+import { labelsOf, PLAN_LABEL, SET_LABEL } from "../../labels.ts";
 import type { InstancePlan } from "../cpuPlan.ts";
 import type { Ports } from "../modelServer.ts";
 import { API_VERSION, KIND } from "../seldon/definition.ts";
@@ -13,6 +13,7 @@ import {
   waitFor,
 } from "../seldon/deployment.ts";
 import { serverPod } from "../serverPod.ts";
+import { type Transformer, transformerPod } from "../transformer.ts";
 import type { Engine, EngineArgs } from "./engine.ts";
 import { workloadName } from "./workloadName.ts";
 
@@ -22,29 +23,37 @@ export interface ExecutorPorts {
   readonly grpc: number;
 }
 
+export interface SeldonArgs {
+  /** Seldon's executor in front of each server. */
+  readonly executor?: Executor & { readonly ports: ExecutorPorts };
+  /** What the executor asks in the place of a server that takes no files. Needs the executor. */
+  readonly transformer?: Transformer;
+}
+
 /**
  * The engine `seldon`: a SeldonDeployment per node. The pods of a Deployment have no ordinals, so each instance that has CPUs of its
  * own is a predictor of one pod, which knows its CPUs; instances that are all alike are one predictor.
  */
-export function seldon(executor?: Executor & { readonly ports: ExecutorPorts }): Engine {
+export function seldon({ executor, transformer }: SeldonArgs = {}): Engine {
   return (args, opts) => {
     const { name, namespace, labels, selector, plan, server, isAutoscaled, readySeconds } = args;
     const nodes = plan.nodes.map(({ name: node, instances }) => {
       const set = workloadName(name, node);
-      return { node, set, instances, predictors: predictorsOf(args, node, instances) };
+      return { node, set, instances, predictors: predictorsOf(args, node, instances, transformer) };
     });
     for (const { node, set, predictors } of nodes) {
-      const pods = predictors.map(({ pod }) => pod);
+      const pods = predictors.map(({ pod, front }) => [pod, front]);
       const spec = {
         name: set,
         predictors,
         labels: { ...labels, [SET_LABEL]: set, [PLAN_LABEL]: plan.hash },
         selector: { ...selector, [SET_LABEL]: set },
+        frontLabels: labelsOf("transformer", name),
         revision: createHash("sha256")
           .update(JSON.stringify([plan.hash, pods, executor]))
           .digest("hex")
           .slice(0, 8),
-        protocol: protocolOf(server.ports),
+        protocol: transformer ? "seldon" : protocolOf(server.ports),
         executor,
         readySeconds,
       };
@@ -64,14 +73,19 @@ export function seldon(executor?: Executor & { readonly ports: ExecutorPorts }):
       );
     }
     const serving = nodes.filter(({ instances }) => instances.length > 0);
+    const spoken: Ports = transformer ? { "seldon-grpc": server.ports["tfs-grpc"] } : server.ports;
     return {
-      ports: executor ? throughExecutor(server.ports, executor.ports) : server.ports,
+      ports: executor ? throughExecutor(spoken, executor.ports) : server.ports,
       cpusByPod: Object.fromEntries(
-        serving.flatMap(({ set, instances }) =>
-          instances.flatMap(({ cpus }, i) => (cpus ? [[deploymentName(set, i, server.name), cpus]] : [])),
+        serving.flatMap(({ set, instances, predictors }) =>
+          instances.flatMap(({ cpus }, i) =>
+            cpus ? [[deploymentName(set, i, containersOf(predictors[i]!)), cpus]] : [],
+          ),
         ),
       ),
-      pods: serving.flatMap(({ predictors }) => predictors.map(({ pod }) => pod)),
+      pods: serving.flatMap(({ predictors }) =>
+        predictors.flatMap(({ pod, front }) => [pod, ...(front ? [front.pod] : [])]),
+      ),
       scaleTargets: serving.map(({ set }) => ({ apiVersion: API_VERSION, kind: KIND, name: set })),
     };
   };
@@ -90,12 +104,26 @@ function throughExecutor(ports: Ports, { http, grpc }: ExecutorPorts): Ports {
   return Object.fromEntries(Object.entries(ports).map(([spoken, port]) => [spoken, other(spoken, port)]));
 }
 
-function predictorsOf(args: EngineArgs, node: string, instances: readonly InstancePlan[]): Predictor[] {
-  const predictor = (instance: InstancePlan, replicas: number): Predictor => ({
-    pod: serverPod({ ...args, node, instances: [instance], index: 0 }),
-    replicas,
-  });
+const containersOf = ({ pod }: Predictor) => pod.containers.map(({ name }) => name);
+
+function predictorsOf(
+  args: EngineArgs,
+  node: string,
+  instances: readonly InstancePlan[],
+  transformer: Transformer | undefined,
+): Predictor[] {
+  const front = transformer && { graph: transformer.graph, pod: transformerPod(transformer, node) };
+  const predictor = (instance: InstancePlan, replicas: number): Predictor => {
+    const pod = serverPod({ ...args, node, instances: [instance], index: 0 });
+    return { pod: transformer ? withProxy(pod, transformer) : pod, replicas, front };
+  };
   const isPinned = instances.some(({ cpus }) => cpus !== null);
   if (isPinned) return instances.map((instance) => predictor(instance, 1));
   return instances.slice(0, 1).map((instance) => predictor(instance, instances.length));
+}
+
+/** The server's pod with what translates for it in it. */
+function withProxy(pod: Predictor["pod"], { proxy, volume }: Transformer): Predictor["pod"] {
+  const { containers, volumes } = pod as { containers: unknown[]; volumes: unknown[] };
+  return { ...pod, containers: [...containers, proxy], volumes: [...volumes, volume] } as Predictor["pod"];
 }

@@ -1,6 +1,7 @@
 import type { types } from "@pulumi/kubernetes";
 import { restrictedContainer, restrictedPod } from "../../restricted.ts";
 import type { serverPod } from "../serverPod.ts";
+import type { GraphUnit, transformerPod } from "../transformer.ts";
 
 type Pod = ReturnType<typeof serverPod>;
 
@@ -13,8 +14,11 @@ export interface Executor {
 
 /** Pods that are all alike; each predictor becomes one Deployment. */
 export interface Predictor {
+  /** The server is its first container. */
   readonly pod: Pod;
   readonly replicas: number;
+  /** What the executor asks in the place of the server, in a pod of its own. */
+  readonly front?: { readonly graph: GraphUnit; readonly pod: ReturnType<typeof transformerPod> };
 }
 
 export type SeldonProtocol = "v2" | "tensorflow" | "seldon";
@@ -23,10 +27,12 @@ export interface SeldonDeploymentArgs {
   readonly name: string;
   /** None: the SeldonDeployment stays, without pods. */
   readonly predictors: readonly Predictor[];
-  /** Labels of every pod. The operator puts some of its own over them. */
+  /** Labels of every server's pod. The operator puts some of its own over them. */
   readonly labels: Readonly<Record<string, string>>;
   /** Those of them that select exactly these pods. */
   readonly selector: Readonly<Record<string, string>>;
+  /** Labels of every pod in front of a server. */
+  readonly frontLabels?: Readonly<Record<string, string>>;
   /** Changes with anything in the pods. 8 hexadecimal digits. */
   readonly revision: string;
   readonly protocol: SeldonProtocol;
@@ -59,8 +65,8 @@ export function seldonSpec(args: SeldonDeploymentArgs) {
   };
 }
 
-function predictor(args: SeldonDeploymentArgs, { pod }: Predictor, index: number, traffic: number) {
-  const { name, labels, revision, executor, readySeconds } = args;
+function predictor(args: SeldonDeploymentArgs, { pod, front }: Predictor, index: number, traffic: number) {
+  const { name, labels, frontLabels, revision, executor, readySeconds } = args;
   const [server] = pod.containers;
   return {
     name: `i${index}`,
@@ -68,7 +74,7 @@ function predictor(args: SeldonDeploymentArgs, { pod }: Predictor, index: number
     // the new one is made. Otherwise the operator would start the new pod beside the old one, on the same CPUs.
     annotations: { "seldon.io/svc-name": serviceName(name, index, revision), ...(executor ? {} : NO_ENGINE) },
     traffic,
-    graph: { name: server.name, type: "MODEL" },
+    graph: front?.graph ?? { name: server.name, type: "MODEL" },
     ...(executor
       ? {
           svcOrchSpec: {
@@ -80,14 +86,19 @@ function predictor(args: SeldonDeploymentArgs, { pod }: Predictor, index: number
         }
       : {}),
     progressDeadlineSeconds: readySeconds,
-    componentSpecs: [{ metadata: { labels }, spec: forOperator(pod) }],
+    // The executor is put into the first, which is the one that is found behind the service of all servers.
+    componentSpecs: [
+      { metadata: { labels }, spec: forOperator(pod) },
+      ...(front ? [{ metadata: { labels: frontLabels }, spec: forOperator(front.pod) }] : []),
+    ],
   };
 }
 
 const serviceName = (name: string, index: number, revision: string) => `${name}-i${index}-${revision}`;
 
-/** Name of the Deployment that the operator makes of a predictor: of the pods' names the beginning. */
-export const deploymentName = (name: string, index: number, container: string) => `${name}-i${index}-0-${container}`;
+/** Name of the Deployment that the operator makes of a predictor's servers: of the pods' names the beginning. */
+export const deploymentName = (name: string, index: number, containers: readonly string[]) =>
+  `${name}-i${index}-0-${containers.join("-")}`;
 
 /**
  * What `pulumi.com/waitFor` says of it. The operator does not say which generation its status is about, so a status that still
@@ -104,14 +115,20 @@ export function waitFor({ name, predictors, revision }: SeldonDeploymentArgs): s
  * The pod as the operator passes it on: it drops the pod's own security settings, so each container has them; and it adds a sleep
  * of ten seconds before every end, and a wait of twenty before every start, where the pod does not say otherwise.
  */
-function forOperator(pod: Pod) {
+function forOperator(pod: Pod | ReturnType<typeof transformerPod>) {
   const { securityContext: _, ...rest } = pod;
   const { fsGroup: _group, fsGroupChangePolicy: _policy, ...own } = restrictedPod.securityContext;
   const securityContext = { ...restrictedContainer, ...own };
   return {
     ...rest,
-    initContainers: pod.initContainers.map((container) => ({ ...container, securityContext })),
-    containers: pod.containers.map((container) => ({ ...container, securityContext, lifecycle: {} })),
+    ...("initContainers" in pod
+      ? { initContainers: pod.initContainers.map((container) => ({ ...container, securityContext })) }
+      : {}),
+    containers: (pod.containers as types.input.core.v1.Container[]).map((container) => ({
+      ...container,
+      securityContext,
+      lifecycle: {},
+    })),
   } satisfies types.input.core.v1.PodSpec;
 }
 

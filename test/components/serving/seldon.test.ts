@@ -4,6 +4,7 @@ import type { InstancePlan } from "../../../components/serving/cpuPlan.ts";
 import { deploymentName, seldonSpec, waitFor, weights } from "../../../components/serving/seldon/deployment.ts";
 import { serverPod } from "../../../components/serving/serverPod.ts";
 import { triton } from "../../../components/serving/servers/triton.ts";
+import { transformer, transformerPod } from "../../../components/serving/transformer.ts";
 
 const server = triton.build({
   image: "triton:1",
@@ -23,6 +24,7 @@ const args = (pods: ReturnType<typeof pod>[], more: object = {}) => ({
   predictors: pods.map((of) => ({ pod: of, replicas: 1 })),
   labels: { app: "server", plan: "p" },
   selector: { app: "server" },
+  frontLabels: { app: "transformer" },
   revision: "0123abcd",
   protocol: "v2" as const,
   readySeconds: 300,
@@ -36,7 +38,8 @@ describe("a SeldonDeployment", () => {
     const known = predictors.map((predictor) => {
       const [{ metadata, spec }] = "componentSpecs" in predictor ? predictor.componentSpecs : [];
       expect(metadata).toEqual({ labels: { app: "server", plan: "p" } });
-      const env = Object.fromEntries(spec.containers[0].env.map((e) => [e.name, "value" in e ? e.value : undefined]));
+      const variables = spec.containers[0].env as { name: string; value?: string }[];
+      const env = Object.fromEntries(variables.map(({ name, value }) => [name, value]));
       return [predictor.name, env.CPU_LISTS, env.POD_INDEX];
     });
     expect(known).toEqual([
@@ -49,7 +52,7 @@ describe("a SeldonDeployment", () => {
     const [predictor] = seldonSpec(args([pinned("0")])).predictors;
     const [{ spec }] = "componentSpecs" in predictor ? predictor.componentSpecs : [];
     expect(spec).not.toHaveProperty("securityContext");
-    for (const container of [...spec.initContainers, ...spec.containers])
+    for (const container of [...(spec.initContainers as typeof spec.containers), ...spec.containers])
       expect(container.securityContext).toEqual({
         allowPrivilegeEscalation: false,
         readOnlyRootFilesystem: true,
@@ -101,9 +104,24 @@ describe("a SeldonDeployment", () => {
     });
   });
 
+  it("asks a transformer of a pod of its own, which is no server", () => {
+    const made = transformer({ image: "t", proxyImage: "p", model: "lite0", input: "data", output: "prob" });
+    const front = { graph: made.graph, pod: transformerPod(made, "node1") };
+    const predictors = [{ pod: pinned("0"), replicas: 1, front }];
+    const [predictor] = seldonSpec(args([], { predictors, executor: { cpu: "1", memory: "1Gi" } })).predictors;
+    const [server, other] = "componentSpecs" in predictor ? predictor.componentSpecs : [];
+    expect(predictor.graph).toBe(made.graph);
+    expect(server.metadata.labels).toMatchObject({ app: "server" }); // the first gets the executor
+    expect(other.metadata.labels).toEqual({ app: "transformer" });
+    expect(other.spec.containers.map(({ name }) => name)).toEqual(["namer", "decoder"]);
+    expect(other.spec).not.toHaveProperty("securityContext");
+    for (const { securityContext } of other.spec.containers)
+      expect(securityContext).toHaveProperty("runAsNonRoot", true);
+  });
+
   it("keeps the operator's names below its limit of 63 characters, beyond which it would hash them", () => {
     const longest = "n".repeat(40);
-    expect(deploymentName(longest, 999, "triton").length).toBeLessThanOrEqual(63);
+    expect(deploymentName(longest, 999, ["dlrs", "proxy"]).length).toBeLessThanOrEqual(63);
     expect(`${longest}-i999-0123abcd`.length).toBeLessThanOrEqual(63);
   });
 });

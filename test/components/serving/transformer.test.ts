@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { serverKinds } from "../../../components/serving/servers/kinds.ts";
 import { type GraphUnit, transformer } from "../../../components/serving/transformer.ts";
 
-const { graph, containers } = transformer({
+const { graph, proxy, containers } = transformer({
   image: "mine/transformer:1",
   proxyImage: "seldonio/tfserving-proxy:1.16.0",
   model: "lite0",
@@ -13,13 +13,15 @@ const units = (unit: GraphUnit): GraphUnit[] => [unit, ...unit.children.flatMap(
 
 describe("the transformer", () => {
   it("has a container for every unit, as the operator demands", () => {
-    expect(containers.map(({ name }) => name)).toEqual(units(graph).map(({ name }) => name));
+    const names = [...containers, proxy].map(({ name }) => name);
+    expect(names).toEqual(units(graph).map(({ name }) => name));
   });
 
   it("decodes before the model, which it asks where the server listens", () => {
-    expect(graph.type).toBe("TRANSFORMER");
-    const [proxy] = graph.children;
-    const values = Object.fromEntries(proxy.parameters!.map(({ name, value }) => [name, value]));
+    // What is asked first is answered last: the class is named once the scores are there.
+    expect(units(graph).map(({ type }) => type)).toEqual(["OUTPUT_TRANSFORMER", "TRANSFORMER", "MODEL"]);
+    const model = units(graph).at(-1)!;
+    const values = Object.fromEntries(model.parameters!.map(({ name, value }) => [name, value]));
     const port = serverKinds.dlrs.ports("tensorflow-serving")["tfs-grpc"];
     expect(values).toEqual({
       grpc_endpoint: `localhost:${port}`,
@@ -30,7 +32,7 @@ describe("the transformer", () => {
   });
 
   it("may run where only restricted pods may, and says its memory", () => {
-    for (const { securityContext, resources } of containers) {
+    for (const { securityContext, resources } of [...containers, proxy]) {
       expect(securityContext).toMatchObject({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true });
       expect(resources).toMatchObject({ limits: { memory: "512Mi" } });
     }
