@@ -28,6 +28,12 @@ export interface BenchmarkArgs {
   /** Open the control endpoint. */
   readonly control: boolean;
   readonly thresholds: Thresholds;
+  /** An autoscaler may have up to `max` servers. Left out: there are as many as planned. */
+  readonly scaling?: NonNullable<BenchmarkSpec["scaling"]> & {
+    readonly max: number;
+    /** How it is set; kept with the result. */
+    readonly autoscaler: Readonly<Record<string, unknown>>;
+  };
   /** How long the planned servers may take to be there alone. */
   readonly readySeconds: number;
   /** Raise it to measure the same experiment again. */
@@ -177,12 +183,15 @@ export function benchmarkSpec(name: string, args: BenchmarkArgs): BenchmarkSpec 
         .join(","),
       planHash: plan.hash,
       count,
+      ...(args.scaling && { max: args.scaling.max }),
       readySeconds,
       ...(Object.keys(service.cpusByPod).length > 0 ? { cpus: service.cpusByPod } : {}),
       ...(placement.length > 0 ? { placement } : {}),
     },
+    ...(args.scaling && { scaling: { slo: args.scaling.slo, coresPerServer: args.scaling.coresPerServer } }),
     ...(clientCpus === undefined ? {} : { clientCpus }),
     about: {
+      ...(args.scaling && { autoscaler: args.scaling.autoscaler }),
       plan: plan.nodes,
       model: inputs.prefix,
       images: { client: image, server: service.image },

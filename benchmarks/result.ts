@@ -124,6 +124,56 @@ const server = object("One server instance that was measured.", {
   throttledShare,
 });
 
+/** Definitions in full: `scalingOf` in scaling.ts. */
+const scaling = object("How the autoscaler met the load. Times are seconds from the start of the measured interval.", {
+  min: count("Fewest servers it may choose."),
+  max: count("Most servers it may choose."),
+  slo: object("What was asked for: in each window at most 1 % of the requests may miss it.", {
+    p99Ms: amount("A request must be answered within this many milliseconds of when it was due."),
+    windowSeconds: amount("Length of a window, in seconds."),
+  }),
+  coresPerServer: amount("Number of CPUs that each server requests."),
+  stepAtSeconds: orNull(
+    amount("The load step: start of the stage whose rate is the most above that of the stage before."),
+    "without such a stage",
+  ),
+  decisionSeconds: orNull(
+    amount("From the step until there was a further pod, Ready or not."),
+    "if there was none before the rate fell again",
+  ),
+  reactionSeconds: orNull(
+    amount("From the step until a further pod was Ready."),
+    "if none was before the rate fell again",
+  ),
+  recoverySeconds: orNull(
+    amount(
+      "From the step to the start of the first three windows in a row that kept the SLO after one that violated it; 0 if none did.",
+    ),
+    "if that did not come before the rate fell again",
+  ),
+  sloViolationSeconds: amount("Length of all windows that violated the SLO, in seconds."),
+  overProvisionedCoreSeconds: amount(
+    "CPUs requested by Ready servers beyond those needed, times seconds. Needed at a rate: the fewest Ready servers that kept the SLO for three windows in a row at that rate or a higher one.",
+  ),
+  flaps: count("Additions after a removal, or removals after an addition, that the rate of the load did not ask for."),
+  timeline: Type.Array(
+    object("Servers from a time on.", {
+      atSeconds: amount("From when."),
+      wanted: count("Pods that exist and are not being deleted: what the autoscaler had decided."),
+      ready: count("Of these, Ready."),
+    }),
+    { description: "Changes of the number of servers, in order of time; the first is the start.", minItems: 1 },
+  ),
+  windows: Type.Array(
+    object("One window.", {
+      startSeconds: amount("Its start."),
+      due: count("Requests due in it."),
+      late: count("Of these, not answered within p99Ms."),
+    }),
+    { description: "The measured interval, in order of time." },
+  ),
+});
+
 export const ResultSchema = Type.Object(
   {
     schemaVersion: Type.Literal(schemaVersion, { description: "Version of this schema." }),
@@ -276,6 +326,7 @@ export const ResultSchema = Type.Object(
       }),
       "for a run by hand",
     ),
+    scaling: Type.Optional(scaling),
     target: object("What was measured.", {
       protocol: Type.Enum(
         ["v2-grpc", "v2-rest", "v2-rest-binary", "tfs-grpc", "tfs-rest", "seldon-grpc", "seldon-rest"],

@@ -1,3 +1,5 @@
+import type { Slo } from "./scaling.ts";
+
 /**
  * What the benchmark component asks of the load client: the whole experiment as data. The component writes it into a
  * ConfigMap, the client in the Job reads it, and its hash is the key under which the result is kept.
@@ -16,6 +18,12 @@ export interface BenchmarkSpec {
   readonly thresholds: Thresholds;
   /** The servers that must be there, and no others, before anything is measured. */
   readonly servers: ServerSet;
+  /** An autoscaler adds and removes servers while it measures; that is measured too. */
+  readonly scaling?: {
+    readonly slo: Slo;
+    /** CPUs that each server requests. */
+    readonly coresPerServer: number;
+  };
   /** Where the result goes: a ConfigMap that exists already, with an empty `result.json`. */
   readonly result: { readonly namespace: string; readonly configMap: string };
   /** CPU list (Linux list format, such as "0" or "0-1") the client keeps to; absent: it shares the servers' cores. */
@@ -153,6 +161,8 @@ export interface ServerSet {
   readonly planHash: string;
   /** How many pods must be Ready, and how many may exist. */
   readonly count: number;
+  /** So many may exist where an autoscaler decides. Default `count`. */
+  readonly max?: number;
   /** How long to wait for that. */
   readonly readySeconds: number;
   /** Planned CPU list by the name of the pod, or of the workload that has this one pod; read back from the pods' logs. Absent: not pinned. */

@@ -69,6 +69,6 @@ function autoscalingProblems({ autoscaling, pinning, cluster, instances, metrics
 }
 
 /** `500m` is 500, `1.5` is 1500. */
-function millicores(quantity: string): number {
+export function millicores(quantity: string): number {
   return quantity.endsWith("m") ? Number(quantity.slice(0, -1)) : Number(quantity) * 1000;
 }

@@ -18,6 +18,7 @@ import { ModelUpload } from "../components/storage/modelUpload.ts";
 import { ObjectStore } from "../components/storage/objectStore.ts";
 import { readConfig } from "./config.ts";
 import { loadOf } from "./load.ts";
+import { scalingOf } from "./scaling.ts";
 import { modelServerOf, requestsOf, serverWarnings, transformerOf } from "./server.ts";
 
 const config = readConfig();
@@ -104,12 +105,15 @@ const metricsServer = config.metricsServer.enabled
       ),
     ]
   : [];
-if (autoscaling.enabled)
-  new Autoscaler(
-    "autoscaler",
-    { ...autoscaling, namespace: name, targets: service.scaleTargets, min: config.instances },
-    { provider, dependsOn: [service, ...metricsServer] },
-  );
+const autoscaler = autoscaling.enabled
+  ? [
+      new Autoscaler(
+        "autoscaler",
+        { ...autoscaling, namespace: name, targets: service.scaleTargets, min: config.instances },
+        { provider, dependsOn: [service, ...metricsServer] },
+      ),
+    ]
+  : [];
 
 const inputs = { ...upload.fetch, subPath: requests.folder };
 const experiment = measure.enabled
@@ -127,6 +131,7 @@ const experiment = measure.enabled
           output: requests.output,
         },
         load: loadOf(measure),
+        scaling: scalingOf(config, service.scaleTargets.length),
         threads: measure.threads,
         pods: measure.pods,
         control: measure.control,
@@ -137,7 +142,7 @@ const experiment = measure.enabled
         client,
         inputs,
       },
-      { provider, dependsOn: [namespace] },
+      { provider, dependsOn: [namespace, ...autoscaler] },
     )
   : undefined;
 
@@ -150,3 +155,5 @@ export const benchmark = experiment?.result;
 export const throughput = experiment?.result.throughput;
 export const latencyMs = experiment?.result.latencyMs;
 export const verdict = experiment?.result.verdict;
+/** How the autoscaler met the load. */
+export const scaling = experiment?.result.scaling;

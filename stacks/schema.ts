@@ -306,6 +306,19 @@ export const ConfigSchema = Type.Object(
         minQueries: Type.Optional(count("MLPerf: fewest queries. Default: MLPerf's own.", 1)),
         samplesPerQuery: Type.Optional(count("MLPerf: samples in one query. Default: MLPerf's own.", 1)),
       }),
+      slo: object("With `autoscaling`: what the servers are asked for while their number changes.", {
+        p99Ms: Type.Number({
+          description: "99 % of the requests of each window must be answered within so many milliseconds.",
+          exclusiveMinimum: 0,
+          default: 100,
+        }),
+        window: Type.Number({
+          description:
+            "Length of a window, in seconds. With fewer than 100 requests in it a single late one is too many.",
+          minimum: 0.1,
+          default: 2,
+        }),
+      }),
       threads: count("Event loops of the load client in each pod.", 1, 1),
       pods: Type.Integer({
         description: "Pods that make the load. From 2 on one more pod coordinates them.",

@@ -17,12 +17,15 @@ import {
   type WaitOptions,
   waitForServers,
 } from "./servers.ts";
+import { ServerWatch } from "./serverWatch.ts";
 import { table, tickLine } from "./table.ts";
 import { runThreads } from "./threads.ts";
 import { Workers } from "./workers.ts";
 
 /** A line about the last second is printed each time this many of them have passed. */
 const progressEverySeconds = 5;
+/** Between two looks at servers that an autoscaler adds and removes: so exact are the times of its reaction. */
+const watchMs = 500;
 
 export interface CoordinateOptions extends WaitOptions {
   /** Address the control endpoint listens on. */
@@ -71,11 +74,13 @@ async function measureAndKeep(
   for (const { pod, address, cpusAllowed } of observed)
     say(`server ${pod} at ${address} on CPUs ${cpusAllowed ?? "that its log does not name"}`);
   const addresses = observed.map(({ address }) => ({ ip: address, port: target.port }));
-  const experiment: Experiment = { name: options.name, target, load, inputs, addresses };
+  const follows = spec.scaling && { follows: true, slo: spec.scaling.slo };
+  const experiment: Experiment = { name: options.name, target, load, inputs, addresses, ...follows };
   let ticks = 0;
   const hooks: Hooks = {
     signal,
     rate: rates,
+    resolve: options.resolve,
     onTick: (tick) => {
       control?.tick(tick);
       if (ticks++ % progressEverySeconds === 0) say(tickLine(tick));
@@ -84,21 +89,32 @@ async function measureAndKeep(
   const threads = spec.threads ?? 1;
   const workers = spec.workers && (await Workers.gather(kubernetes, spec.workers, tokenOf(options), options));
   let measured = false;
+  const watch = spec.scaling && new ServerWatch(kubernetes, servers, say);
+  watch?.start(options.intervalMs ?? watchMs);
   try {
     const before = await readServerThrottling(kubernetes, servers, pods);
     const parts = await (workers ? workers.run(experiment, threads, hooks) : runThreads(experiment, threads, hooks));
     const throttling = await readServerThrottling(kubernetes, servers, pods);
     const after = await kubernetes.listPods(servers.namespace, servers.selector);
+    const watched = await watch?.stop();
     const result = assemble(merge(parts, { load, target, events: rates.changes }), {
       key: spec.key,
       plan: { hash: servers.planHash, instances: servers.count, clientCpus: spec.clientCpus ?? null },
       about: spec.about,
-      servers: observed.map((server) => ({
+      servers: (watched?.servers ?? observed).map((server) => ({
         ...server,
         throttledShare: throttledShare(before.get(server.pod) ?? null, throttling.get(server.pod) ?? null),
       })),
       thresholds,
-      seen: [...misplacements(servers, pods, observed), ...changes(pods, after, servers)],
+      seen: [...misplacements(servers, pods, observed), ...(watched?.faults ?? changes(pods, after, servers))],
+      ...(spec.scaling && {
+        scaling: {
+          ...spec.scaling,
+          min: servers.count,
+          max: servers.max ?? servers.count,
+          looks: watched!.looks,
+        },
+      }),
     });
     say(table(result));
     const { namespace, configMap } = spec.result;
@@ -106,6 +122,7 @@ async function measureAndKeep(
     measured = true;
     return result;
   } finally {
+    await watch?.stop();
     await workers?.end(measured);
   }
 }

@@ -1,7 +1,9 @@
+import type { Slo } from "../scaling.ts";
 import type { Load, Target } from "../spec.ts";
 import { Batches } from "./batches.ts";
 import { type Business, watchBusiness } from "./busy.ts";
 import { ownCpus } from "./cpus.ts";
+import { follow, type Resolve } from "./follow.ts";
 import { drawOrder, type Input } from "./inputs.ts";
 import { faultOf, Lanes } from "./lanes.ts";
 import { nodeName } from "./node.ts";
@@ -18,7 +20,7 @@ import {
 import type { Change } from "./pacers/schedule.ts";
 import type { Part, RateControl } from "./part.ts";
 import { protocols } from "./protocols/index.ts";
-import { type Address, authority, type Outcome } from "./protocols/protocol.ts";
+import type { Address, Outcome } from "./protocols/protocol.ts";
 import { readTls } from "./protocols/tls.ts";
 import { Recorder, type Sample, type Tick } from "./recorder.ts";
 import { SampleBlocks } from "./sampleBlocks.ts";
@@ -35,6 +37,10 @@ export interface Experiment {
   readonly share?: Share;
   /** When the warm-up starts, milliseconds since the epoch by this host's clock (`clock.ts`). Default: as soon as it can. */
   readonly startAt?: number;
+  /** The servers come and go: keep to those that the target's name stands for. `addresses` are the first ones. */
+  readonly follows?: boolean;
+  /** Count by window what keeps it. */
+  readonly slo?: Slo;
 }
 
 export interface Hooks {
@@ -48,6 +54,8 @@ export interface Hooks {
   readonly signal?: AbortSignal;
   /** Changes of the rate while it runs; only an open loop heeds them. */
   readonly rate?: RateControl;
+  /** Addresses of a name, for an experiment that follows it; DNS unless replaced. */
+  readonly resolve?: Resolve;
 }
 
 const maxReplyBytes = 64 << 20;
@@ -71,13 +79,16 @@ export async function runPart(experiment: Experiment, hooks: Hooks = {}): Promis
   const batches = new Batches(protocol, experiment.inputs, load.batch, load.seed);
   const pacer = pacerFor(load, share, target.protocol);
   let lanes: Lanes | undefined;
+  let stopFollowing = () => {};
   try {
     lanes = await Lanes.connect(protocol, target, addresses, pacer, { timeoutMs, maxReplyBytes });
     await lanes.tryServers(target, addresses, batches);
+    if (experiment.follows) stopFollowing = follow(target, lanes, hooks.resolve);
     const startAt = (await hooks.onReady?.()) ?? experiment.startAt;
     const run = new Run(experiment, load, share, pacer, lanes, batches, hooks);
     return await run.run(startAt === undefined ? performance.now() : startAt - performance.timeOrigin);
   } finally {
+    stopFollowing();
     lanes?.close();
     pacer.stop();
   }
@@ -134,10 +145,10 @@ class Run implements Host {
     this.#lanes = lanes;
     this.#batches = batches;
     this.#hooks = hooks;
-    this.#recorder = new Recorder(pacer.lengthMs, experiment.addresses.length, load.batch);
+    this.#recorder = new Recorder(pacer.lengthMs, load.batch, experiment.slo);
     this.#draw = drawFor(load, share, pacer.lanes, batches.messages.length);
     this.#pausesAfterFailure = planOf(load) === undefined;
-    this.#samples = hooks.onSamples && new SampleBlocks(hooks.onSamples, experiment.addresses.map(authority), batches);
+    this.#samples = hooks.onSamples && new SampleBlocks(hooks.onSamples, lanes.servers, batches);
   }
 
   async run(startAt: number): Promise<Part> {
@@ -176,7 +187,7 @@ class Run implements Host {
   }
 
   #part(endedAt: number, before: ReturnType<Lanes["bytes"]>, business: Business): Part {
-    const { name, addresses } = this.#experiment;
+    const { name } = this.#experiment;
     const bytes = this.#lanes.bytes();
     const from = Math.min(this.#recorder.from, endedAt);
     this.#samples?.flush();
@@ -187,7 +198,7 @@ class Run implements Host {
       from: toEpoch(from),
       until: toEpoch(from + (this.#pacer.lengthMs ?? endedAt - from)),
       endedAt: toEpoch(endedAt),
-      ...this.#recorder.finish(endedAt, abandoned, addresses.map(authority), toEpoch),
+      ...this.#recorder.finish(endedAt, abandoned, this.#lanes.servers, toEpoch),
       wire: {
         sent: bytes.sent - before.sent,
         received: bytes.received - before.received,

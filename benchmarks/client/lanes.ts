@@ -24,17 +24,28 @@ interface Lane {
   next: number;
 }
 
+/** What does not change while the servers do. */
+interface Setting {
+  readonly protocol: Protocol;
+  readonly target: Target;
+  readonly pacer: Pick<Pacer, "lanes" | "ownConnections">;
+  readonly limits: Limits;
+}
+
 /**
  * The connections of all lanes, to all addresses. Clients of a closed loop share one connection to each server where one can
  * carry many requests at once, which costs less than a connection each.
  */
 export class Lanes {
-  readonly #lanes: readonly Lane[];
-  readonly #connections: readonly Connection[];
+  readonly #setting: Setting;
+  #lanes: readonly Lane[] = [];
+  readonly #opened: Connection[] = [];
+  readonly #leaving = new Map<Connection, NodeJS.Timeout>();
+  /** `host:port` of every server so far, by the number that a link has of it. */
+  readonly servers: string[] = [];
 
-  private constructor(lanes: readonly Lane[], connections: readonly Connection[]) {
-    this.#lanes = lanes;
-    this.#connections = connections;
+  private constructor(setting: Setting) {
+    this.#setting = setting;
   }
 
   /** @throws UserError if a server cannot be reached */
@@ -42,41 +53,73 @@ export class Lanes {
     protocol: Protocol,
     target: Target,
     addresses: readonly Address[],
-    { lanes, ownConnections }: Pacer,
+    pacer: Setting["pacer"],
     limits: Limits,
   ): Promise<Lanes> {
-    const opened: Connection[] = [];
-    const shared = new Map<number, Promise<Link>>();
-    const connect = async (server: number): Promise<Link> => {
-      const address = addresses[server]!;
-      try {
-        const connection = await protocol.connect(address, limits);
-        opened.push(connection);
-        return { connection, server };
-      } catch (error) {
-        throw new UserError(
-          `Cannot connect to ${authority(address)}: ${(error as Error).message}.`,
-          portHint(address, target),
-        );
-      }
-    };
-    const link = (server: number): Promise<Link> => {
-      if (ownConnections || !multiplexed(target.protocol)) return connect(server);
-      const known = shared.get(server) ?? connect(server);
-      shared.set(server, known);
+    const lanes = new Lanes({ protocol, target, pacer, limits });
+    try {
+      await lanes.move(addresses);
+    } catch (error) {
+      lanes.close();
+      throw error;
+    }
+    return lanes;
+  }
+
+  /**
+   * Spreads the lanes over these servers from now on, with the connections there are where there are some. One that is not used
+   * any more is closed when everything under way on it must have ended.
+   *
+   * @throws UserError if a server cannot be reached; the lanes then stay where they are
+   */
+  async move(addresses: readonly Address[]): Promise<void> {
+    const { target, pacer } = this.#setting;
+    const isShared = !pacer.ownConnections && multiplexed(target.protocol);
+    const before = this.#lanes.map(({ links }) => links);
+    const shared = new Map<Address, Promise<Link>>();
+    const link = (address: Address, lane: number): Promise<Link> => {
+      if (!isShared) return this.#link(address, before[lane] ?? []);
+      const known = shared.get(address) ?? this.#link(address, before.flat());
+      shared.set(address, known);
       return known;
     };
-    const plan = spread(lanes, addresses.length);
-    const results = await Promise.allSettled(plan.map((servers) => Promise.all(servers.map(link))));
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed) {
-      for (const connection of opened) connection.close();
-      throw failed.reason;
-    }
-    return new Lanes(
-      results.map((result) => ({ links: (result as PromiseFulfilledResult<Link[]>).value, next: 0 })),
-      opened,
+    const plan = spread(pacer.lanes, addresses.length);
+    const results = await Promise.allSettled(
+      plan.map((servers, lane) => Promise.all(servers.map((server) => link(addresses[server]!, lane)))),
     );
+    const failed = results.find((result) => result.status === "rejected");
+    if (!failed)
+      this.#lanes = results.map((result) => ({ links: (result as PromiseFulfilledResult<Link[]>).value, next: 0 }));
+    this.#retire();
+    if (failed) throw failed.reason;
+  }
+
+  /** The connection to a server among these, or else a new one. */
+  async #link(address: Address, known: readonly Link[]): Promise<Link> {
+    const { protocol, target, limits } = this.#setting;
+    const name = authority(address);
+    let server = this.servers.indexOf(name);
+    if (server === -1) server = this.servers.push(name) - 1;
+    const link = known.find((candidate) => candidate.server === server);
+    if (link) return link;
+    try {
+      const connection = await protocol.connect(address, limits);
+      this.#opened.push(connection);
+      return { connection, server };
+    } catch (error) {
+      throw new UserError(`Cannot connect to ${name}: ${(error as Error).message}.`, portHint(address, target));
+    }
+  }
+
+  /** Requests on a connection that is left end within the time limit. */
+  #retire(): void {
+    const used = new Set(this.#lanes.flatMap(({ links }) => links.map(({ connection }) => connection)));
+    for (const connection of this.#opened)
+      if (!used.has(connection) && !this.#leaving.has(connection))
+        this.#leaving.set(
+          connection,
+          setTimeout(() => connection.close(), this.#setting.limits.timeoutMs + 100),
+        );
   }
 
   /** The connection for the next request of a lane: its own, in turn. */
@@ -94,8 +137,8 @@ export class Lanes {
    */
   async tryServers(target: Target, addresses: readonly Address[], batches: Batches): Promise<void> {
     const links = this.#lanes.flatMap((lane) => lane.links);
-    const tried = addresses.map(async (address, server) => {
-      const link = links.find((candidate) => candidate.server === server);
+    const tried = addresses.map(async (address) => {
+      const link = links.find((candidate) => this.servers[candidate.server] === authority(address));
       if (!link) return; // this part has fewer lanes than there are servers; another part has it
       const outcome = await new Promise<Outcome>((resolve) => link.connection.send(batches.messages[0]!, resolve));
       const failure = outcome.reply ? unreadable(() => batches.wrongAnswers(0, outcome.reply)) : outcome;
@@ -111,7 +154,7 @@ export class Lanes {
   /** Sums over all connections. */
   bytes(): { sent: number; received: number; bodySent: number; bodyReceived: number } {
     const total = { sent: 0, received: 0, bodySent: 0, bodyReceived: 0 };
-    for (const connection of this.#connections) {
+    for (const connection of this.#opened) {
       const { sent, received, bodySent, bodyReceived } = connection.bytes();
       total.sent += sent;
       total.received += received;
@@ -122,7 +165,8 @@ export class Lanes {
   }
 
   close(): void {
-    for (const connection of this.#connections) connection.close();
+    for (const timer of this.#leaving.values()) clearTimeout(timer);
+    for (const connection of this.#opened) connection.close();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Distribution, Result, Segment, Series } from "../result.ts";
+import type { Window } from "../scaling.ts";
 import type { Load, Target } from "../spec.ts";
 import { completeLoad, planOf } from "./pacer.ts";
 import { type Mlperf, mlperfRules, overridden } from "./pacers/mlperf.ts";
@@ -8,8 +9,13 @@ import { percentiles, Samples, samplesNeeded } from "./samples.ts";
 import { widen } from "./series.ts";
 
 /** What all parts of a run measured together: a result without its verdict and without what only the caller knows. */
-export type Measurement = Omit<Result, "schemaVersion" | "key" | "verdict" | "environment" | "plan" | "about"> & {
+export type Measurement = Omit<
+  Result,
+  "schemaVersion" | "key" | "verdict" | "environment" | "plan" | "about" | "scaling"
+> & {
   readonly clients: Result["environment"]["clients"];
+  /** Requests by the window of the SLO in which they were due; none without one. */
+  readonly windows: readonly Window[];
   /** What parts said that makes the run untrustworthy. */
   readonly faults: readonly string[];
 };
@@ -93,6 +99,7 @@ export function merge(parts: readonly Part[], { load, target, events }: Merging)
     histogram: { latency: latency.toJSON(), serviceTime: serviceTime.toJSON(), slip: slip.toJSON() },
     target,
     clients: parts.map(({ client }) => client),
+    windows: mergeWindows(alive),
     faults: parts.flatMap(({ fault }) => fault ?? []),
   };
 }
@@ -195,6 +202,14 @@ function mergeSeries(parts: readonly Part[], seconds: number): Series {
     meanLatencyMs: answered ? latencyMicros / answered / 1000 : null,
     inFlight,
   }));
+}
+
+function mergeWindows(parts: readonly Part[]): Window[] {
+  const lists = parts.map(({ windows = [] }) => windows);
+  return Array.from({ length: Math.max(0, ...lists.map(({ length }) => length)) }, (_, i) => {
+    const parts = lists.flatMap((windows) => windows[i] ?? []);
+    return { due: sum(parts, "due"), kept: sum(parts, "kept") };
+  });
 }
 
 /** Rate of the second half of the series relative to the first, less one; null if the first half has no answers. */

@@ -1,4 +1,5 @@
 import type { Distribution, Result } from "../result.ts";
+import type { Window } from "../scaling.ts";
 
 /**
  * What one event loop measured of one run. Plain JSON, so that it can come from a thread or from another pod; all of them
@@ -33,6 +34,8 @@ export interface Part {
   /** The interval in equal bins, and how long they are: in all parts of a run the same, or twice or half of it and so on. */
   readonly series: readonly Bin[];
   readonly binMs: number;
+  /** Requests by the window of the SLO in which they were due, where there is one. */
+  readonly windows?: readonly Window[];
   /** MLPerf: queries, from when they were due until their last sample was answered. */
   readonly queries?: Distribution;
   readonly client: Result["environment"]["clients"][number];

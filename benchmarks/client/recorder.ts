@@ -1,3 +1,4 @@
+import type { Slo, Window } from "../scaling.ts";
 import type { Piece } from "./pacers/schedule.ts";
 import type { Part, PartSegment } from "./part.ts";
 import { Samples } from "./samples.ts";
@@ -84,7 +85,16 @@ const cutAt = (from: number, rate: number | null): Cut => ({
 /** What the recorder contributes to a part. */
 export type Recorded = Pick<
   Part,
-  "counts" | "errors" | "correctness" | "servers" | "inFlightMs" | "segments" | "series" | "binMs" | "sentInTime"
+  | "counts"
+  | "errors"
+  | "correctness"
+  | "servers"
+  | "inFlightMs"
+  | "segments"
+  | "series"
+  | "binMs"
+  | "sentInTime"
+  | "windows"
 >;
 
 /**
@@ -100,7 +110,9 @@ export class Recorder {
   readonly #series: Series;
   readonly #live = new Samples();
   readonly #kinds = new Map<string, { count: number; example: string }>();
-  readonly #servers: { answered: number; failed: number }[];
+  readonly #servers: { answered: number; failed: number }[] = [];
+  readonly #slo: Slo | undefined;
+  readonly #windows: { -readonly [K in keyof Window]: Window[K] }[] = [];
   #cuts: Cut[] = [cutAt(0, null)];
   #from = Number.POSITIVE_INFINITY;
   #until = Number.POSITIVE_INFINITY;
@@ -116,14 +128,14 @@ export class Recorder {
 
   /**
    * @param lengthMs of the measured interval; undefined if only its end will tell
-   * @param servers number of addresses
    * @param batch inputs in a request
+   * @param slo what is counted by window, if anything
    */
-  constructor(lengthMs: number | undefined, servers: number, batch: number) {
+  constructor(lengthMs: number | undefined, batch: number, slo?: Slo) {
     this.#batch = batch;
     this.#lengthMs = lengthMs;
     this.#series = new Series(lengthMs);
-    this.#servers = Array.from({ length: servers }, () => ({ answered: 0, failed: 0 }));
+    this.#slo = slo;
   }
 
   /** When the measured interval begins, in the times of `performance.now()`. */
@@ -167,11 +179,25 @@ export class Recorder {
     return cuts[i]!;
   }
 
+  /** Counted like this a request that never ends is late without anybody's doing. */
+  #window(dueAt: number, count: keyof Window): void {
+    if (!this.#slo) return;
+    const window = Math.floor((dueAt - this.#from) / (this.#slo.windowSeconds * 1000));
+    while (this.#windows.length <= window) this.#windows.push({ due: 0, kept: 0 });
+    this.#windows[window]![count]++;
+  }
+
+  #server(server: number): { answered: number; failed: number } {
+    this.#servers[server] ??= { answered: 0, failed: 0 };
+    return this.#servers[server];
+  }
+
   /** A request was sent. */
   sent(dueAt: number, sentAt: number): void {
     this.#series.due(this.#sinceStart(dueAt));
     if (dueAt < this.#from) return;
     this.#sent++;
+    this.#window(dueAt, "due");
     this.#cutOf(dueAt).sent++;
     if (sentAt < this.#until) this.#sentInTime++;
   }
@@ -180,6 +206,7 @@ export class Recorder {
   missed(dueAt: number): void {
     this.#series.due(dueAt - this.#from);
     this.#missed++;
+    this.#window(dueAt, "due");
     this.#cutOf(dueAt).missed++;
     this.#inFlightMs += Math.max(this.#until - dueAt, 0);
   }
@@ -194,7 +221,8 @@ export class Recorder {
       return;
     }
     this.#answered++;
-    this.#servers[server]!.answered++;
+    this.#server(server).answered++;
+    if (this.#slo && latencyMs <= this.#slo.p99Ms) this.#window(dueAt, "kept");
     this.#wrong += wrong;
     const cut = this.#cutOf(dueAt);
     cut.samples ??= { latency: new Samples(), service: new Samples(), slip: new Samples() };
@@ -210,7 +238,7 @@ export class Recorder {
       return;
     }
     this.#failed++;
-    this.#servers[server]!.failed++;
+    this.#server(server).failed++;
     this.#cutOf(dueAt).failed++;
     const name = this.#kinds.has(kind) || this.#kinds.size < maxKinds ? kind : "other";
     const known = this.#kinds.get(name);
@@ -269,7 +297,7 @@ export class Recorder {
         examples: Object.fromEntries([...this.#kinds].map(([kind, { example }]) => [kind, example])),
       },
       correctness: { checked: answered * this.#batch, wrong: this.#wrong },
-      servers: addresses.map((address, i) => ({ address, ...this.#servers[i]! })),
+      servers: addresses.map((address, i) => ({ address, ...this.#server(i) })),
       inFlightMs: this.#inFlightMs,
       segments: begun.map((cut, i): PartSegment => {
         const { latency, service, slip } = cut.samples ?? noSamples;
@@ -288,6 +316,7 @@ export class Recorder {
       }),
       series: this.#series.bins(endedAt - from),
       binMs: this.#series.binMs,
+      ...(this.#slo && { windows: this.#windows }),
     };
   }
 }

@@ -10,6 +10,12 @@ import { misplaced, type Placed } from "./placement.ts";
 /** The label by which pods of one plan are told from those of another. */
 const planLabel = "inference-stack/plan";
 
+/** Of the pods of the plan, how many exist and stay, and how many of these are Ready. */
+export function countServers(pods: readonly Pod[], { planHash }: ServerSet): { wanted: number; ready: readonly Pod[] } {
+  const wanted = pods.filter((pod) => isLive(pod) && !isLeaving(pod) && pod.metadata.labels?.[planLabel] === planHash);
+  return { wanted: wanted.length, ready: wanted.filter(isReady) };
+}
+
 /** Pods that have ended for good (evicted ones stay listed) serve nobody and need no CPU. */
 const isLive = ({ status }: Pod): boolean => status.phase !== "Succeeded" && status.phase !== "Failed";
 const isLeaving = ({ metadata }: Pod): boolean => metadata.deletionTimestamp !== undefined;
@@ -17,7 +23,7 @@ const isReady = ({ status }: Pod): boolean =>
   status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") === true;
 
 /** What keeps these pods from being exactly the planned servers, all Ready; undefined if nothing does. */
-export function whatIsAmiss(pods: readonly Pod[], { count, planHash }: ServerSet): string | undefined {
+export function whatIsAmiss(pods: readonly Pod[], { count, max = count, planHash }: ServerSet): string | undefined {
   const live = pods.filter(isLive);
   const names = (some: readonly Pod[]) => some.map(({ metadata }) => metadata.name).join(", ");
   const others = live.filter(({ metadata }) => metadata.labels?.[planLabel] !== planHash);
@@ -29,7 +35,8 @@ export function whatIsAmiss(pods: readonly Pod[], { count, planHash }: ServerSet
     others.length > 0 && `pods of another plan are still there: ${names(others)}`,
     leaving.length > 0 && `pods are being deleted: ${names(leaving)}`,
     unready.length > 0 && `pods are not Ready: ${unready.map(describe).join(", ")}`,
-    staying.length !== count && `${staying.length} of ${count} planned pods exist`,
+    (staying.length < count || staying.length > max) &&
+      `${staying.length} of ${max > count ? `${count} to ${max}` : count} planned pods exist`,
   ].filter((text) => typeof text === "string");
   return amiss.length ? amiss.join("; ") : undefined;
 }
@@ -53,7 +60,8 @@ export interface WaitOptions {
 }
 
 /**
- * Waits until exactly the planned pods exist and are Ready, and `host` stands for exactly their addresses.
+ * Waits until exactly the planned pods exist and are Ready, and `host` stands for exactly their addresses. Of servers that an
+ * autoscaler has added, it waits until they are gone, and takes them as they are if that has not come after `readySeconds`.
  *
  * @throws UserError with what it saw last if that has not come after `readySeconds`
  */
@@ -69,14 +77,18 @@ export async function waitForServers(
     const pods = await kubernetes.listPods(set.namespace, set.selector);
     const live = pods.filter(isLive);
     const amiss = whatIsAmiss(pods, set) ?? (await namesAmiss(live, host, resolve));
-    if (!amiss) return live;
-    if (amiss !== last) say(`waiting for ${set.count} server(s) of plan ${set.planHash}: ${amiss}`);
-    last = amiss;
-    if (performance.now() >= deadline)
+    const isLate = performance.now() >= deadline;
+    // What the autoscaler has added for an earlier load goes with time, and then it can be seen to add it.
+    const tooMany = live.length > set.count && !isLate ? `there are ${live.length} and will be fewer` : undefined;
+    if (!amiss && !tooMany) return live;
+    const why = amiss ?? tooMany;
+    if (why !== last) say(`waiting for ${set.count} server(s) of plan ${set.planHash}: ${why}`);
+    last = why;
+    if (isLate)
       throw new UserError(
         `Nothing was measured: after ${set.readySeconds} s the servers in namespace ${set.namespace} (${set.selector}) are not the ${set.count} planned ones: ${amiss}.`,
       );
-    if (signal?.aborted) throw new UserError(`Nothing was measured: interrupted while ${amiss}.`);
+    if (signal?.aborted) throw new UserError(`Nothing was measured: interrupted while ${why}.`);
     await new Promise((next) => setTimeout(next, intervalMs));
   }
 }

@@ -1,5 +1,6 @@
 import type { Result, Segment, Timing } from "../result.ts";
 import { loadInWords } from "./output/load.ts";
+import { scalingInWords } from "./output/scaling.ts";
 import type { Tick } from "./recorder.ts";
 
 /** The result for people. */
@@ -27,6 +28,7 @@ export function table(result: Result): string {
     ["service time", timing(result.serviceTimeMs)],
     ["slip", timing(result.slipMs)],
     ...(mlperf ? [mlperfRow(mlperf)] : []),
+    ...(result.scaling ? scalingInWords(result.scaling).map((line, i): Row => [i === 0 ? "scaling" : "", line]) : []),
     ["errors", errors.total ? kinds(errors.byKind) : "none"],
     ["answers", `${correctness.checked - correctness.wrong} of ${correctness.checked} right`],
     [

@@ -23,7 +23,7 @@ export function judge(facts: Facts, thresholds: Thresholds, seen: readonly strin
     ...unsteady(facts, thresholds),
     ...rateMissed(facts, thresholds),
     ...slipped(facts, thresholds),
-    ...growth(facts),
+    ...(facts.scaling ? [] : growth(facts)),
     ...boundExceeded(facts),
     ...busyClients(facts, thresholds),
     ...throttled(facts, thresholds),
@@ -31,7 +31,12 @@ export function judge(facts: Facts, thresholds: Thresholds, seen: readonly strin
     ...wrongClientCpus(facts),
     ...seen,
   ];
-  const notes = [...(facts.mlperf?.overridden ?? []), ...uneven(facts), ...sharedCores(facts), ...leftOut(facts)];
+  const notes = [
+    ...(facts.mlperf?.overridden ?? []),
+    ...(facts.scaling ? scaledNotes(facts, facts.scaling) : uneven(facts)),
+    ...sharedCores(facts),
+    ...leftOut(facts),
+  ];
   return { valid: reasons.length === 0, reasons, notes };
 }
 
@@ -192,7 +197,7 @@ function throttled({ environment }: Facts, { maxThrottled }: Thresholds): string
   );
 }
 
-function wrongServers({ plan, environment: { servers } }: Facts): string[] {
+function wrongServers({ plan, scaling, environment: { servers } }: Facts): string[] {
   if (!plan) return [];
   const reasons = servers.flatMap(({ pod, cpusPlanned, cpusAllowed }) => {
     if (cpusPlanned === null) return [];
@@ -202,7 +207,7 @@ function wrongServers({ plan, environment: { servers } }: Facts): string[] {
       ? []
       : [`Pod ${pod} may run on CPUs ${cpusAllowed}; planned were ${cpusPlanned}.`];
   });
-  if (servers.length !== plan.instances)
+  if (scaling ? servers.length < plan.instances : servers.length !== plan.instances)
     reasons.push(`${plural(servers.length, "server pod")} measured; planned were ${plan.instances}.`);
   return reasons;
 }
@@ -210,6 +215,13 @@ function wrongServers({ plan, environment: { servers } }: Facts): string[] {
 function wrongClientCpus({ plan, environment }: Facts): string[] {
   if (!plan?.clientCpus || sameCpus(plan.clientCpus, environment.clientCpus)) return [];
   return [`The client may run on CPUs ${environment.clientCpus}; planned were ${plan.clientCpus}.`];
+}
+
+/** A queue that grows until there are more servers is what is being measured. */
+function scaledNotes(facts: Facts, { timeline, min }: NonNullable<Facts["scaling"]>): string[] {
+  const { ready } = timeline[0]!;
+  const more = `It began with ${plural(ready, "server")}, left from an earlier load; the fewest is ${min}.`;
+  return [...growth(facts), ...(ready > min ? [more] : [])];
 }
 
 function uneven({ load: { requested }, servers }: Facts): string[] {

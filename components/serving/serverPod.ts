@@ -10,9 +10,16 @@ import { pinned, pinningEnv } from "./pinning.ts";
 export const PINNED_CPU_REQUEST = "100m";
 
 /**
+ * A server that an autoscaler removes goes on for so long, in seconds: until the name of the service does not stand for it any
+ * more, which takes as long as DNS answers are kept, and clients have gone over to the others.
+ */
+export const DRAIN_SECONDS = 12;
+
+/**
  * The pod of one server instance. Its CPU is only limited where the kubelet gives it whole CPUs: elsewhere a quota would stop it in
  * the middle of an inference.
  *
+ * @param isAutoscaled it may be removed while it is used. Default false
  * @param instances plans among which the pod finds its own
  * @param index by this number; absent: by its ordinal
  */
@@ -23,8 +30,9 @@ export function serverPod(args: {
   instances: readonly InstancePlan[];
   index?: number;
   cpuRequest: string;
+  isAutoscaled?: boolean;
 }) {
-  const { server, model, node, instances, index, cpuRequest } = args;
+  const { server, model, node, instances, index, cpuRequest, isAutoscaled } = args;
   const isPinned = instances.some(({ cpus }) => cpus !== null);
   const scratch = Object.entries(server.scratch).map(([mountPath, sizeLimit], index) => ({
     mount: { name: `scratch-${index}`, mountPath },
@@ -34,7 +42,7 @@ export function serverPod(args: {
   const pod = {
     ...restrictedPod,
     nodeSelector: { "kubernetes.io/hostname": node },
-    terminationGracePeriodSeconds: server.terminationSeconds,
+    terminationGracePeriodSeconds: server.terminationSeconds + (isAutoscaled ? DRAIN_SECONDS : 0),
     initContainers: [fetchContainer({ ...model, subPath: "repository/" }, "models")],
     containers: [
       {
@@ -51,6 +59,7 @@ export function serverPod(args: {
         startupProbe: server.startupProbe,
         readinessProbe: server.readinessProbe,
         livenessProbe: server.livenessProbe,
+        ...(isAutoscaled ? { lifecycle: { preStop: { sleep: { seconds: DRAIN_SECONDS } } } } : {}),
         volumeMounts: [
           { name: "models", mountPath: server.modelPath, readOnly: true },
           ...scratch.map(({ mount }) => mount),

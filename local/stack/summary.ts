@@ -1,4 +1,5 @@
 import { loadInWords } from "../../benchmarks/client/output/load.ts";
+import { scalingInWords } from "../../benchmarks/client/output/scaling.ts";
 import type { Result, Timing } from "../../benchmarks/result.ts";
 
 /** What the stack of the program exports, as `pulumi stack output --json` prints it. */
@@ -37,6 +38,10 @@ export function summary(outputs: Outputs, resultFile: string | undefined, fresh:
     ...environment.servers
       .filter(({ cpusPlanned, cpusAllowed }) => cpusPlanned === null && cpusAllowed !== null)
       .map(({ pod, cpusAllowed }, i): [string, string] => [i === 0 ? "ran on" : "", `CPUs ${cpusAllowed}  ${pod}`]),
+    ...(result.scaling ? scalingInWords(result.scaling) : []).map((line, i): [string, string] => [
+      i === 0 ? "scaling" : "",
+      line,
+    ]),
     ["errors", `${errors.total} of ${counts.sent} requests${kinds(errors.byKind)}`],
     ["answers", `${correctness.checked - correctness.wrong} of ${correctness.checked} right`],
     ["verdict", verdict.valid ? "VALID" : "INVALID"],

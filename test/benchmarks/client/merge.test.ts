@@ -41,7 +41,7 @@ function part(
   of = 1,
   length: number | undefined = lengthMs,
 ): Part {
-  const recorder = new Recorder(length, addresses.length, 1);
+  const recorder = new Recorder(length, 1);
   recorder.begin(0, planOf(load)?.pieces, of);
   for (const { dueAt, slip, service, server, outcome } of list) {
     const sentAt = dueAt + slip;
