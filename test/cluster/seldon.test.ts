@@ -1,17 +1,12 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { load } from "js-yaml";
 import { afterAll, describe, expect, it } from "vitest";
 import { kubectl } from "../../local/cluster/cluster.ts";
-import { cli, configs, output, result, succeed } from "./cli.ts";
+import { cli, configs, judged, output, result, succeed } from "./cli.ts";
 
 /** The engine seldon with its real operator, in the order a user lives it; each step starts from what the one before left. */
-const seldon = (...sets: string[]) =>
-  configs([
-    "engine=seldon",
-    "benchmark.warmup=1",
-    "benchmark.duration=15",
-    "benchmark.thresholds.maxDrift=1", // two servers and the client share two cores with whatever else runs
-    "server.readySeconds=120",
-    ...sets,
-  ]);
+const seldon = (...sets: string[]) => configs(["engine=seldon", ...judged, "server.readySeconds=120", ...sets]);
 const two = ["instances=2", "cpus=2", "reserved.client=0"];
 const unmeasured = "benchmark.enabled=false";
 
@@ -61,36 +56,51 @@ describe("npm start with the engine seldon", () => {
     expect(await generations()).toEqual(before);
   });
 
-  it("makes fewer instances an update of the SeldonDeployment, and measures only these", async () => {
+  it("takes the graph of a transformer as it was reviewed, and none with a unit that nothing does", async () => {
+    const file = join(import.meta.dirname, "..", "stacks", "__snapshots__", "seldon-transformer.yaml");
+    const { inputs } = load(readFileSync(file, "utf8")) as { inputs: { spec: { predictors: { graph: object }[] } } };
+    const tried = (object: object) => kubectl(["apply", "--dry-run=server", "-f", "-"], JSON.stringify(object));
+    await tried(inputs);
+    Object.assign(inputs.spec.predictors[0].graph, { name: "nobody" });
+    await expect(tried(inputs)).rejects.toThrow("Can't find container for Predictive Unit");
+  });
+
+  it("makes fewer instances an update of the SeldonDeployment alone, and measures only these", async () => {
+    const experiment = ["batch/v1:Job", "core/v1:ConfigMap", "core/v1:ConfigMap"].map((kind) => `kubernetes:${kind}`);
     const changes = await steps();
-    expect(changes.update).toContain("kubernetes:machinelearning.seldon.io/v1:SeldonDeployment");
-    expect(Object.values(changes).flat().join()).not.toMatch(/StatefulSet|Service\b/);
+    expect(changes.update).toEqual(["kubernetes:machinelearning.seldon.io/v1:SeldonDeployment"]);
+    expect(changes.create.sort()).toEqual(experiment);
+    expect(changes.delete.sort()).toEqual(experiment);
     await succeed("start", ...seldon());
-    const { environment } = await result();
+    const { environment, verdict } = await result();
+    expect(verdict.reasons).toEqual([]);
     expect(environment.servers.map(({ cpusAllowed }) => cpusAllowed)).toEqual(["1"]);
     expect(await pods()).toHaveLength(1);
     // Nothing of the predictor that is gone stays.
     expect((await names("services", "-n", "inference-dev")).filter((name) => name.includes("-i1"))).toEqual([]);
   });
 
-  it("never has two servers on the same CPUs while it changes them", async () => {
-    const seen = new Set<number>();
-    let done = false;
-    const watching = (async () => {
-      while (!done) seen.add((await pods()).length);
-    })();
-    await succeed("start", ...seldon(unmeasured, "server.memory=900Mi"));
-    done = true;
-    await watching;
-    expect(Math.max(...seen)).toBe(1);
-  });
-
-  it("says why servers that crash do not come up, within the time given, and goes on when that is mended", async () => {
+  it("says why servers that crash do not come up, within the time given", async () => {
     const { code, output } = await cli("start", ...seldon(unmeasured, "server.memory=48Mi", "server.readySeconds=20"));
     expect(code).not.toBe(0);
     expect(output).toMatch(/'server-node1' timed out waiting to be Ready/);
     expect(output).toMatch(/pod inference-dev\/server-node1-i0-\S+, container triton: .*(OOMKilled|exit code)/);
-    await succeed("start", ...seldon(unmeasured));
+  });
+
+  it("goes on when that is mended, and never has two servers on the same CPUs meanwhile", async () => {
+    const seen = new Set<number>();
+    let done = false;
+    const watching = (async () => {
+      while (!done) {
+        seen.add((await pods()).length);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    })();
+    await succeed("start", ...seldon(unmeasured)).finally(() => {
+      done = true;
+    });
+    await watching;
+    expect(Math.max(...seen)).toBe(1);
     expect(await pods()).toHaveLength(1);
   });
 

@@ -7,7 +7,7 @@ import type { InputManifest } from "../../benchmarks/spec.ts";
 import type { ModelManifest } from "../../components/storage/manifest.ts";
 import { kubectl } from "../../local/cluster/cluster.ts";
 import { ensure } from "../../local/toolchain/index.ts";
-import { cli, configs, quick, result, succeed } from "./cli.ts";
+import { cli, configs, judged, quick, result, succeed } from "./cli.ts";
 
 /** Servers other than the one every other test runs, JPEG files, and models that cannot be served. */
 const NAMESPACE = "inference-dev";
@@ -88,8 +88,15 @@ describe("Triton", () => {
     });
   };
 
+  it("answers the load client's files with the right names", async () => {
+    await succeed("start", ...configs([...judged, "model.inputs=jpeg"]));
+    const { correctness, counts, errors, environment, verdict } = await result();
+    expect([counts.answered, correctness.checked, correctness.wrong, errors.total]).toEqual([1050, 1050, 0, 0]);
+    expect(environment.servers.map(({ cpusAllowed }) => cpusAllowed)).toEqual(["1"]);
+    expect(verdict).toMatchObject({ valid: true, reasons: [] });
+  });
+
   it("answers files with names, and refuses what is no picture", async () => {
-    await succeed("start", ...start("model.inputs=jpeg"));
     for (const { data, labels } of photos()) {
       const { status, reply } = await ask(data);
       expect(status).toBe(200);
