@@ -127,6 +127,7 @@ const benches = {
   slip: "client/slip.ts",
   memory: "client/memory.ts",
   path: "path.ts",
+  preview: "preview.ts",
   repeat: "repeat.ts",
 };
 
@@ -136,7 +137,7 @@ program
   .addArgument(
     new Argument(
       "[name]",
-      "client: the load client against its peers; truth, slip, memory: whether it can be believed; path: the whole path against raw OpenVINO; repeat: 20 runs of the unchanged stack",
+      "client: the load client against its peers; truth, slip, memory: whether it can be believed; path: the whole path against raw OpenVINO; preview: how long one takes; repeat: 20 runs of the unchanged stack",
     )
       .choices(Object.keys(benches))
       .default("path"),
