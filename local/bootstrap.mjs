@@ -82,7 +82,11 @@ const binary = node();
 packages(binary);
 const child = spawn(binary, [join(checkout, "local", "cli.ts"), ...process.argv.slice(2)], {
   stdio: "inherit",
-  env: { ...process.env, PATH: `${dirname(binary)}${delimiter}${process.env.PATH}` },
+  env: {
+    NODE_COMPILE_CACHE: join(cache, "compiled"), // every command starts half a dozen Node processes
+    ...process.env,
+    PATH: `${dirname(binary)}${delimiter}${process.env.PATH}`,
+  },
 });
 // A Ctrl-C reaches the whole terminal group; the command line decides how it ends.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
