@@ -6,7 +6,7 @@ import { publicImages } from "../components/images.ts";
 import { labelsOf } from "../components/labels.ts";
 import { ENFORCE_BASELINE, ENFORCE_RESTRICTED } from "../components/restricted.ts";
 import { Autoscaler } from "../components/scaling/autoscaler.ts";
-import { MetricsServer } from "../components/scaling/metricsServer.ts";
+import { existingMetricsApi, MetricsServer } from "../components/scaling/metricsServer.ts";
 import { planCpus } from "../components/serving/cpuPlan.ts";
 import { kubernetes } from "../components/serving/engines/kubernetes.ts";
 import { seldon } from "../components/serving/engines/seldon.ts";
@@ -96,7 +96,7 @@ const service = new InferenceService(
   { provider, dependsOn: [upload, ...operator] },
 );
 
-const metricsServer = config.metricsServer.enabled
+const metricsApi = config.metricsServer.enabled
   ? [
       new MetricsServer(
         "metrics-server",
@@ -104,13 +104,15 @@ const metricsServer = config.metricsServer.enabled
         { provider, dependsOn: [namespace] },
       ),
     ]
-  : [];
+  : autoscaling.enabled
+    ? [existingMetricsApi("metrics-api", namespace, { provider })]
+    : [];
 const autoscaler = autoscaling.enabled
   ? [
       new Autoscaler(
         "autoscaler",
         { ...autoscaling, namespace: name, targets: service.scaleTargets, min: config.instances },
-        { provider, dependsOn: [service, ...metricsServer] },
+        { provider, dependsOn: [service, ...metricsApi] },
       ),
     ]
   : [];

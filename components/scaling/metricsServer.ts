@@ -12,9 +12,28 @@ export interface MetricsServerArgs {
   readonly insecureKubelets: boolean;
 }
 
+/** Where autoscalers read how much CPU pods use, whoever serves it. */
+const METRICS_API = "v1beta1.metrics.k8s.io";
 const NAMESPACE = "kube-system";
 const PORT = 4443;
 const CLUSTER_AUTHORITY = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
+
+/**
+ * The metrics API of a cluster that has it; where it is missing the deployment ends here, before it waits for figures that never come.
+ *
+ * @param cluster something of it: its id is only known once there is a cluster to ask
+ */
+export function existingMetricsApi(
+  name: string,
+  cluster: pulumi.CustomResource,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Resource {
+  return k8s.apiregistration.v1.APIService.get(
+    name,
+    cluster.id.apply(() => METRICS_API),
+    opts,
+  );
+}
 
 /** metrics-server, and with it the API `metrics.k8s.io` that autoscalers and `kubectl top` read. When it is done, the API answers. */
 export class MetricsServer extends pulumi.ComponentResource {
@@ -53,10 +72,10 @@ export class MetricsServer extends pulumi.ComponentResource {
       { parent: this, dependsOn: [deployment] },
     );
     const api = new k8s.apiregistration.v1.APIService(
-      "v1beta1.metrics.k8s.io",
+      METRICS_API,
       {
         metadata: {
-          name: "v1beta1.metrics.k8s.io",
+          name: METRICS_API,
           labels,
           annotations: { "pulumi.com/waitFor": "condition=Available" },
         },

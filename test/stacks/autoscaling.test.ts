@@ -70,6 +70,30 @@ describe("autoscaling", () => {
     expect(resources.filter(({ type, name }) => type === HPA || name.includes("metrics"))).toEqual([]);
   });
 
+  it("is measured with what it may do, after it knows how much CPU the servers use", async () => {
+    const { resources } = await run({ benchmark: { load: { rate: 5 }, slo: { p99Ms: 40 } } });
+    const spec = JSON.parse(resources.find(({ inputs }) => inputs.data?.["spec.json"])!.inputs.data["spec.json"]);
+    expect(spec.servers).toMatchObject({ count: 1, max: 3 });
+    expect(spec.scaling).toEqual({ slo: { p99Ms: 40, windowSeconds: 2 }, coresPerServer: 0.5 });
+    expect(spec.about.autoscaler).toMatchObject({ averageUtilization: 50, stabilization: { up: 0, down: 300 } });
+  });
+
+  it("removes no server before clients have gone over to others", async () => {
+    const pod = only(await run(), STATEFUL_SET, "server-node1").inputs.spec.template.spec;
+    const { seconds } = pod.containers[0].lifecycle.preStop.sleep;
+    expect(seconds).toBeGreaterThan(10); // DNS answers are kept for 5 s twice, and clients ask each second
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(seconds + 5);
+    const fixed = only(await runProgram(dev, { result: measured }), STATEFUL_SET, "server-node1").inputs.spec;
+    expect(fixed.template.spec.containers[0]).not.toHaveProperty("lifecycle");
+  });
+
+  it("asks a cluster of the user's for its metrics API, once there is something to ask", async () => {
+    const cluster = { cluster: { kind: "kubeconfig", context: "c" }, metricsServer: {} };
+    const api = { type: "kubernetes:apiregistration.k8s.io/v1:APIService", id: "v1beta1.metrics.k8s.io" };
+    expect((await run(cluster)).reads).toContainEqual(api);
+    expect((await run()).reads).not.toContainEqual(api); // it installs it
+  });
+
   it.each([
     ["pinned servers", { pinning: "numactl" }, /^autoscaling: is not possible with pinning numactl.*use pinning none$/],
     ["no CPU request", { autoscaling: { enabled: true } }, /^autoscaling\.resourceLimiting: is missing; .*500m/],

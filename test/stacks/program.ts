@@ -16,6 +16,8 @@ export interface Registered {
 
 export interface Program {
   readonly resources: Registered[];
+  /** What the program read of the cluster. */
+  readonly reads: { readonly type: string; readonly id: string }[];
   // biome-ignore lint/suspicious/noExplicitAny: resolved outputs of the program
   readonly exports: any;
 }
@@ -63,13 +65,15 @@ export async function runProgram(
   options: { preview?: boolean; result?: (name: string) => string } = {},
 ): Promise<Program> {
   const resources: Registered[] = [];
+  const reads: Program["reads"] = [];
   const mocks: pulumi.runtime.Mocks = {
     newResource({ type, name, inputs, id }) {
       const isRead = Boolean(id);
-      if (!isRead) resources.push({ type, name, inputs: plain(inputs) });
+      if (isRead) reads.push({ type, id: id! });
+      else resources.push({ type, name, inputs: plain(inputs) });
       const state = { ...inputs };
       if (type === "random:index/randomPassword:RandomPassword") state.result = `${name}-generated`;
-      if (isRead) state.data = { "result.json": options.result?.(id!.split("/")[1]) ?? "" };
+      if (isRead && id!.includes("/")) state.data = { "result.json": options.result?.(id!.split("/")[1]) ?? "" };
       return { id: id || `${name}-id`, state };
     },
     call: () => ({}),
@@ -84,7 +88,7 @@ export async function runProgram(
   const { ...exports } = await import("../../stacks/index.ts");
   const settled = options.preview ? {} : await settle(exports);
   await waitForRPCs();
-  return { resources: resources.sort((a, b) => (a.type + a.name < b.type + b.name ? -1 : 1)), exports: settled };
+  return { resources: resources.sort((a, b) => (a.type + a.name < b.type + b.name ? -1 : 1)), reads, exports: settled };
 }
 
 function settle(exports: Record<string, unknown>): Promise<Record<string, unknown>> {

@@ -186,6 +186,79 @@ describe("nothing to measure is one sentence that says what was seen", () => {
   });
 });
 
+test("servers that an autoscaler adds and removes are followed, and how it met the load is in the result", async () => {
+  const began = performance.now();
+  const phase = () => performance.now() - began;
+  const one = pod("server-0", "127.0.0.1");
+  const starting = pod("server-1", "127.0.0.1", { status: { conditions: [] } });
+  const leaving = pod("server-1", "127.0.0.1", {
+    metadata: { deletionTimestamp: "2026-01-01T00:00:00Z", labels: { "inference-stack/plan": "p1" } },
+  });
+  const stages = [
+    { rate: 20, durationSeconds: 1 },
+    { rate: 60, durationSeconds: 2 },
+    { rate: 20, durationSeconds: 2 },
+  ];
+  const { done, said } = await run(
+    {
+      pods: () => {
+        if (phase() < 2000) return [one];
+        if (phase() < 2500) return [one, starting];
+        return phase() < 4200 ? [one, pod("server-1", "127.0.0.1")] : [one, leaving];
+      },
+    },
+    {
+      load: { mode: "open", arrivals: "constant", connections: 2, warmupSeconds: 0, seed: 1, stages },
+      servers: { ...set, max: 2 },
+      scaling: { slo: { p99Ms: 5000, windowSeconds: 0.2 }, coresPerServer: 0.5 },
+    },
+  );
+  const { scaling, verdict, environment } = await done;
+  expect(scaling).toMatchObject({
+    min: 1,
+    max: 2,
+    stepAtSeconds: 1,
+    recoverySeconds: 0,
+    sloViolationSeconds: 0,
+    flaps: 0,
+  });
+  expect(scaling!.timeline.map(({ wanted, ready }) => [wanted, ready])).toEqual([
+    [1, 1],
+    [2, 1],
+    [2, 2],
+    [1, 1],
+  ]);
+  expect(scaling!.decisionSeconds).toBeGreaterThan(0);
+  expect(scaling!.reactionSeconds! - scaling!.decisionSeconds!).toBeGreaterThan(0.3);
+  expect(scaling!.overProvisionedCoreSeconds).toBeGreaterThan(0.5); // one would have done all along
+  expect(environment.servers.map((server) => server.pod).sort()).toEqual(["server-0", "server-1"]);
+  expect(verdict.reasons.filter((reason) => /erver/.test(reason))).toEqual([]);
+  expect(said).toContain("servers: 2 ready of 2");
+});
+
+test("fewer servers than the autoscaler may leave make the run INVALID, also for a moment", async () => {
+  let looks = 0;
+  const one = pod("server-0", "127.0.0.1");
+  const { done } = await run(
+    { pods: () => (++looks === 6 ? [] : [one]) },
+    { servers: { ...set, max: 2 }, scaling: { slo: { p99Ms: 5000, windowSeconds: 0.2 }, coresPerServer: 1 } },
+  );
+  expect((await done).verdict.reasons).toContain("During the run only 0 of at least 1 servers were Ready.");
+});
+
+test("waits until servers added for an earlier load are gone, and takes them as they are if they stay", async () => {
+  const both = [pod("server-0", "127.0.0.1"), pod("server-1", "127.0.0.1")];
+  const { done, said } = await run(
+    { pods: both },
+    { servers: { ...set, max: 2 }, scaling: { slo: { p99Ms: 5000, windowSeconds: 0.2 }, coresPerServer: 1 } },
+  );
+  // The name stands for one address, and these pods have it twice.
+  await expect(done).rejects.toThrow(/the pods have \[127\.0\.0\.1, 127\.0\.0\.1\]/);
+  expect(said[0]).toMatch(/^waiting for 1 server/);
+  expect(whatIsAmiss(both, { ...set, max: 2 })).toBeUndefined();
+  expect(whatIsAmiss([...both, pod("server-2", "3")], { ...set, max: 2 })).toBe("3 of 1 to 2 planned pods exist");
+});
+
 test("short faults of the API server are tried again", async () => {
   const { done } = await run({ faults: 2 });
   expect(lasting((await done).verdict.reasons)).toEqual([]);
