@@ -1,28 +1,20 @@
-import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { InputManifest } from "../../benchmarks/spec.ts";
-import type { ModelManifest } from "../../components/storage/manifest.ts";
 import { kubectl } from "../../local/cluster/cluster.ts";
 import { ensure } from "../../local/toolchain/index.ts";
 import { cli, configs, judged, quick, result, succeed } from "./cli.ts";
 
-/** Servers other than the one every other test runs, JPEG files, and models that cannot be served. */
+/** Servers other than the one every other test runs, and JPEG files. */
 const NAMESPACE = "inference-dev";
 const start = (...sets: string[]) => configs(["benchmark.enabled=false", ...sets]);
 
 let model: string;
-let folder: string;
 beforeAll(async () => {
   ({ model } = await ensure(["model"]));
-  folder = mkdtempSync(join(tmpdir(), "models-"));
 });
-afterAll(async () => {
-  await cli("stop", "--purge");
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => cli("stop", "--purge"));
 
 /** Posts a request of the V2 protocol to the first server, which is reached by its address. */
 async function infer(name: string, body: string | Buffer<ArrayBuffer>, headers: Record<string, string> = {}) {
@@ -109,77 +101,5 @@ describe("Triton", () => {
     ] as const)
       expect(await ask(data)).toMatchObject({ status: 400, reply: { error: expect.stringContaining(why) } });
     expect((await ask(photos()[0].data)).status).toBe(200);
-  });
-});
-
-describe("a model that cannot be served", () => {
-  const failing = async (...sets: string[]) => {
-    const { code, output } = await cli("start", ...start("server.readySeconds=20", ...sets));
-    expect(code).not.toBe(0);
-    expect(output).not.toMatch(/\n\s+at .*\.ts:\d+/);
-    return output;
-  };
-
-  it("ends the deployment with the reason when it is not in the bucket", async () => {
-    const output = await failing("model.version=absent");
-    expect(output).toMatch(/pod inference-dev\/server-node1-0, container fetch: /);
-    expect(output).toMatch(/\| .*lite0\/absent\/manifest\.json is not in the object store .*was the model uploaded\?/);
-  });
-
-  it("ends it with the server's own words when it is corrupt", async () => {
-    const output = await failing(`model.source=${corrupt()}`);
-    expect(output).toMatch(/pod inference-dev\/server-node1-0, container triton: /);
-    expect(output).toMatch(/\n {2}\| .*lite0/);
-  });
-
-  it("is in the way of nothing afterwards", async () => {
-    await succeed("start", ...start());
-    const { status } = await infer("lite0", zeros(), { "content-type": "application/json" });
-    expect(status).toBe(200);
-  });
-
-  /** The model's folder with an honest manifest of a network that is none. */
-  function corrupt(): string {
-    const copy = join(folder, "corrupt");
-    cpSync(model, copy, { recursive: true });
-    const path = "repository/lite0/1/lite0.xml";
-    const content = "<net>";
-    writeFileSync(join(copy, path), content);
-    const file = join(copy, "manifest.json");
-    const manifest = JSON.parse(readFileSync(file, "utf8")) as ModelManifest;
-    const sha256 = createHash("sha256").update(content).digest("hex");
-    const files = manifest.files.map((f) => (f.path === path ? { path, sha256, bytes: content.length } : f));
-    writeFileSync(file, JSON.stringify({ ...manifest, version: "corrupt", files }));
-    return copy;
-  }
-
-  const zeros = () =>
-    JSON.stringify({
-      inputs: [{ name: "data", shape: [1, 3, 224, 224], datatype: "FP32", data: new Array(3 * 224 * 224).fill(0) }],
-    });
-});
-
-describe("credentials that the store refuses", () => {
-  const secret = async (patch: object) =>
-    kubectl([
-      "patch",
-      "secret",
-      "object-store-credentials",
-      "-n",
-      NAMESPACE,
-      "--type=merge",
-      "-p",
-      JSON.stringify(patch),
-    ]);
-
-  it("end the deployment with the reason, and are forgotten once they are right", async () => {
-    const jsonpath = "jsonpath={.data.secretKey}";
-    const secretKey = await kubectl(["get", "secret", "object-store-credentials", "-n", NAMESPACE, "-o", jsonpath]);
-    await secret({ stringData: { secretKey: "not-the-key-of-this-store" } });
-    const { code, output } = await cli("start", ...start("server.readySeconds=20", "server.memory=900Mi"));
-    expect(code).not.toBe(0);
-    expect(output).toMatch(/\| .*the object store refuses access to .*\(SignatureDoesNotMatch\)/);
-    await secret({ data: { secretKey } });
-    await succeed("start", ...start("server.memory=900Mi"));
   });
 });
