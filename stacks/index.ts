@@ -157,5 +157,5 @@ export const benchmark = experiment?.result;
 export const throughput = experiment?.result.throughput;
 export const latencyMs = experiment?.result.latencyMs;
 export const verdict = experiment?.result.verdict;
-/** How the autoscaler met the load. */
-export const scaling = experiment?.result.scaling;
+/** How the autoscaler met the load; null without one. */
+export const scaling = experiment?.result.apply(({ scaling }) => scaling ?? null) ?? null;

@@ -17,7 +17,7 @@ export interface AutoscalerArgs {
 }
 
 /** How long it may take until the use of CPU is known, which is a few rounds of metrics-server and of the autoscaler. */
-const READY_SECONDS = 180;
+const READY_SECONDS = 120;
 
 /** Adds and removes pods with the CPU they use. When it is done, it knows that use; where there is no metrics API it fails. */
 export class Autoscaler extends pulumi.ComponentResource {
