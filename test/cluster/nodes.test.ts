@@ -6,11 +6,12 @@ import { run } from "../../local/exec.ts";
 process.env.INFERENCE_STACK_INSTANCE += "-nodes";
 const { kubectl, loadImages, readyNodes, startCluster, stopCluster } = await import("../../local/cluster/cluster.ts");
 const { linkOf, networkOf } = await import("../../local/cluster/network.ts");
-const { initOf, running } = await import("../../local/cluster/process.ts");
+const { running } = await import("../../local/cluster/process.ts");
 const { readTopology } = await import("../../local/cluster/topology.ts");
 const { instance, state, stateDir } = await import("../../local/paths.ts");
 const { stop } = await import("../../local/stop.ts");
 const { ensure } = await import("../../local/toolchain/index.ts");
+const { outerOf } = await import("./outer.ts");
 type NodeShape = import("../../local/cluster/spec.ts").NodeShape;
 
 const [a, b] = readTopology("this machine").numa.flat();
@@ -247,12 +248,3 @@ describe.skipIf(b === undefined)("a cluster of two nodes on one machine", () => 
 
 const startsOf = async (pod: string) => (await ask(pod, "http://localhost:8080"))[0].starts;
 const cpusOf = async (pod: string) => (await ask(pod, "http://localhost:8080"))[0].cpus;
-
-/** The outermost process of a node that is not the first, out here. */
-function outerOf(node: string): number {
-  const children = (pid: number) =>
-    readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
-  const first = children(initOf(running()!)!)[0];
-  const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").filter(Boolean);
-  return children(first).find((pid) => commandOf(pid)[0] === "unshare" && commandOf(pid).at(-1) === node)!;
-}
