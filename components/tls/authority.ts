@@ -1,4 +1,5 @@
 import { createPrivateKey, hkdfSync, webcrypto } from "node:crypto";
+import { isIP } from "node:net";
 import "reflect-metadata"; // the library below looks for it when it is loaded
 import {
   BasicConstraintsExtension,
@@ -29,7 +30,7 @@ const VALIDITY = { notBefore: new Date("2020-01-01T00:00:00Z"), notAfter: new Da
  * so that nothing changes between two runs of the program. Ed25519, whose signatures do not depend on chance.
  *
  * @param secret at least 32 random characters that nobody else has
- * @param names DNS names; the first is the subject
+ * @param names DNS names and IP addresses; the first is the subject
  */
 export async function servingPems(secret: string, names: readonly string[]): Promise<ServingPems> {
   if (secret.length < 32) throw new Error("a certificate needs a secret of at least 32 characters");
@@ -60,7 +61,7 @@ export async function servingPems(secret: string, names: readonly string[]): Pro
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension(names.map((value) => ({ type: "dns", value }))),
+      new SubjectAlternativeNameExtension(names.map((value) => ({ type: isIP(value) ? "ip" : "dns", value }))),
     ],
   });
   return { ca: pem(ca.toString("pem")), certificate: pem(certificate.toString("pem")), key: server.pem };

@@ -7,10 +7,12 @@ export interface ServingCertificateArgs {
   /** Name of the Service that clients dial. */
   readonly service: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Further DNS names and IP addresses by which it is dialled. @default - none besides `<service>.<namespace>[.svc]` */
+  readonly names?: pulumi.Input<readonly string[]>;
 }
 
 /**
- * What a server in the cluster needs to be dialled over TLS by the API server: a Secret with `tls.crt`, `tls.key` and `ca.crt`, and
+ * What a server in the cluster needs to be dialled over TLS: a Secret with `tls.crt`, `tls.key` and `ca.crt`, and
  * the authority to verify it with. Derived from a random secret in the stack's state, so it stays as it is until that is replaced
  * (`pulumi up --replace` of the RandomPassword).
  */
@@ -18,14 +20,20 @@ export class ServingCertificate extends pulumi.ComponentResource {
   readonly secret: k8s.core.v1.Secret;
   /** The authority's certificate as webhooks and API services take it: PEM in base64. */
   readonly caBundle: pulumi.Output<string>;
+  /** The same as PEM text. */
+  readonly ca: pulumi.Output<string>;
 
   constructor(name: string, args: ServingCertificateArgs, opts?: pulumi.ComponentResourceOptions) {
     super("inference-stack:tls:ServingCertificate", name, {}, opts);
     const { namespace, service, labels } = args;
-    const names = [`${service}.${namespace}.svc`, `${service}.${namespace}`];
+    const names = pulumi
+      .output(args.names ?? [])
+      .apply((more) => [`${service}.${namespace}.svc`, `${service}.${namespace}`, ...more]);
     const seed = new random.RandomPassword(name, { length: 64, special: false }, { parent: this }).result;
     // Loaded when there is something to derive: it takes a third of a second.
-    const pems = seed.apply(async (secret) => (await import("./authority.ts")).servingPems(secret, names));
+    const pems = pulumi
+      .all([seed, names])
+      .apply(async ([secret, all]) => (await import("./authority.ts")).servingPems(secret, all));
     this.secret = new k8s.core.v1.Secret(
       name,
       {
@@ -35,7 +43,8 @@ export class ServingCertificate extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: opts?.dependsOn },
     );
-    this.caBundle = pulumi.unsecret(pems.ca.apply((ca) => Buffer.from(ca).toString("base64")));
+    this.ca = pulumi.unsecret(pems.ca);
+    this.caBundle = this.ca.apply((ca) => Buffer.from(ca).toString("base64"));
     this.registerOutputs({ caBundle: this.caBundle });
   }
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { type ServingPems, servingPems } from "../../../components/tls/authority.ts";
 
 const secret = "0123456789abcdef0123456789abcdef";
-const names = ["server.place.svc", "server.place"];
+const names = ["server.place.svc", "server.place", "127.0.0.1"];
 let pems: ServingPems;
 let server: ReturnType<typeof createServer>;
 beforeAll(async () => {
@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 /** What a client that trusts only `ca` and asks for `servername` gets from the server, or why it gets nothing. */
-const dial = (servername: string, ca: string) =>
+const dial = (servername: string | undefined, ca: string) =>
   new Promise<string>((resolve) => {
     const { port } = server.address() as AddressInfo;
     const socket = connect({ host: "127.0.0.1", port, servername, ca });
@@ -24,9 +24,15 @@ const dial = (servername: string, ca: string) =>
     socket.once("data", (data) => resolve(data.toString()));
   });
 
-it("serves TLS for each of its names, and for no other", async () => {
-  for (const name of names) expect(await dial(name, pems.ca)).toBe("served");
+it("serves TLS for each of its names and its address, and for no other", async () => {
+  for (const name of [...names.slice(0, 2), undefined]) expect(await dial(name, pems.ca)).toBe("served");
   expect(await dial("other.place.svc", pems.ca)).toMatch(/does not match certificate's altnames/);
+});
+
+it("cannot be taken for a server at an address it does not name", async () => {
+  const other = await servingPems(secret, names.slice(0, 2));
+  expect(new X509Certificate(other.certificate).checkIP("127.0.0.1")).toBeUndefined();
+  expect(new X509Certificate(pems.certificate).checkIP("127.0.0.1")).toBe("127.0.0.1");
 });
 
 it("is vouched for by its own authority alone", async () => {
