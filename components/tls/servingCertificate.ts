@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import type { KeyType, Pems } from "./authority.ts";
 
 export interface ServingCertificateArgs {
   readonly namespace: string;
@@ -9,6 +10,8 @@ export interface ServingCertificateArgs {
   readonly labels: Readonly<Record<string, string>>;
   /** Further DNS names and IP addresses by which it is dialled. @default - none besides `<service>.<namespace>[.svc]` */
   readonly names?: pulumi.Input<readonly string[]>;
+  /** Of the server's key. @default - Ed25519 */
+  readonly keyType?: KeyType;
 }
 
 /**
@@ -23,17 +26,19 @@ export class ServingCertificate extends pulumi.ComponentResource {
   /** The same as PEM text. */
   readonly ca: pulumi.Output<string>;
 
+  readonly #issue: (issuing: Issuing) => pulumi.Output<Pems>;
+
   constructor(name: string, args: ServingCertificateArgs, opts?: pulumi.ComponentResourceOptions) {
     super("inference-stack:tls:ServingCertificate", name, {}, opts);
-    const { namespace, service, labels } = args;
+    const { namespace, service, labels, keyType } = args;
     const names = pulumi
       .output(args.names ?? [])
       .apply((more) => [`${service}.${namespace}.svc`, `${service}.${namespace}`, ...more]);
     const seed = new random.RandomPassword(name, { length: 64, special: false }, { parent: this }).result;
     // Loaded when there is something to derive: it takes a third of a second.
-    const pems = pulumi
-      .all([seed, names])
-      .apply(async ([secret, all]) => (await import("./authority.ts")).servingPems(secret, all));
+    this.#issue = (issuing) =>
+      pulumi.all([seed, names]).apply(async ([secret, all]) => issuing(await import("./authority.ts"), secret, all));
+    const pems = this.#issue((authority, secret, all) => authority.servingPems(secret, all, keyType));
     this.secret = new k8s.core.v1.Secret(
       name,
       {
@@ -47,4 +52,11 @@ export class ServingCertificate extends pulumi.ComponentResource {
     this.caBundle = this.ca.apply((ca) => Buffer.from(ca).toString("base64"));
     this.registerOutputs({ caBundle: this.caBundle });
   }
+
+  /** A certificate of the same authority for a client, where the server asks for one. Its key is P-256. */
+  forClient(subject: string): pulumi.Output<Pems> {
+    return this.#issue((authority, secret, [server]) => authority.clientPems(secret, server!, subject, "P-256"));
+  }
 }
+
+type Issuing = (authority: typeof import("./authority.ts"), secret: string, names: readonly string[]) => Promise<Pems>;
