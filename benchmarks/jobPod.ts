@@ -1,7 +1,7 @@
 import type { types } from "@pulumi/kubernetes";
 import { restrictedContainer, restrictedPod } from "../components/restricted.ts";
 import type { CpuPlan } from "../components/serving/cpuPlan.ts";
-import { type FetchArgs, fetchContainer, fetchVolume } from "../components/storage/fetch/container.ts";
+import { type FetchArgs, fetchContainer, fetchVolumes } from "../components/storage/fetch/container.ts";
 import type { BenchmarkSpec } from "./spec.ts";
 
 /** What the pods of the benchmark's Jobs have in common. */
@@ -101,7 +101,7 @@ function clientPod(
       { name: "client", configMap: { name: clientName } },
       { name: "spec", configMap: { name: specName } },
       { name: "inputs", emptyDir: {} },
-      ...(own.hasInputs ? [fetchVolume(inputs)] : []),
+      ...(own.hasInputs ? fetchVolumes(inputs) : []),
       ...(tokenName === undefined ? [] : [{ name: "token", secret: { secretName: tokenName } }]),
     ],
   };

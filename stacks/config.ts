@@ -9,6 +9,7 @@ import { parseManifest } from "../components/storage/manifest.ts";
 import { COMBINED, combinationProblems } from "./combinations.ts";
 import { describeFaults } from "./faults.ts";
 import { loadProblems } from "./load.ts";
+import { objectStoreProblems } from "./objectStore.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { serverProblems } from "./server.ts";
 
@@ -59,6 +60,7 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
     ...(isRight(...COMBINED) ? combinationProblems(value) : []),
     ...model.problems,
     ...(isServable ? serverProblems(value) : []),
+    ...(isRight("objectStore") ? objectStoreProblems(value.objectStore) : []),
     ...(isRight("benchmark") ? loadProblems(value.benchmark) : []),
   ];
   return faults.length > 0

@@ -15,12 +15,12 @@ import { seldonOperator } from "../components/serving/seldon/install.ts";
 import { PINNED_CPU_REQUEST } from "../components/serving/serverPod.ts";
 import { bundleFetch } from "../components/storage/fetch/bundle.ts";
 import { ModelUpload } from "../components/storage/modelUpload.ts";
-import { ObjectStore } from "../components/storage/objectStore.ts";
 import { readConfig } from "./config.ts";
 import { loadOf } from "./load.ts";
 import { modelServerOf, requestsOf, serverWarnings } from "./server.ts";
 
 const config = readConfig();
+import { objectStoreOf } from "./objectStore.ts";
 const { cluster, model, autoscaling, benchmark: measure } = config;
 const { executor } = config.seldon;
 const isSeldon = config.engine === "seldon";
@@ -48,11 +48,7 @@ const namespace = new k8s.core.v1.Namespace(
 );
 const place = { namespace: name, domain: cluster.domain };
 
-const store = new ObjectStore(
-  "object-store",
-  { ...place, ...config.objectStore, image: images.minio },
-  { provider, dependsOn: [namespace] },
-);
+const store = objectStoreOf("object-store", config, place, images, { provider, dependsOn: [namespace] });
 
 const upload = new ModelUpload(
   "model",
@@ -61,8 +57,7 @@ const upload = new ModelUpload(
     version: model.version,
     source: model.source,
     store,
-    kubeconfig: cluster.kubeconfig,
-    context: cluster.context,
+    cluster,
     image: images.node,
     fetchProgram,
   },
@@ -149,3 +144,5 @@ export const benchmark = experiment?.result;
 export const throughput = experiment?.result.throughput;
 export const latencyMs = experiment?.result.latencyMs;
 export const verdict = experiment?.result.verdict;
+/** The bucket with the models, as the servers see it. */
+export const objectStore = store.bucket;

@@ -33,8 +33,23 @@ const image = (description: string) => Type.Optional(text(description));
 
 /** Names become Kubernetes names and labels. */
 const NAME = "^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$";
+/** A DNS name of at least two parts. */
+const HOST_NAME = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)+$";
 /** Names of cluster nodes may contain dots. */
 const NODE_NAME = "^[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?$";
+
+/** Names of buckets, as S3 has them. */
+const BUCKET = "^[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]$";
+
+const secretReference = (description: string) =>
+  object(
+    description,
+    {
+      namespace: text("Its namespace.", { pattern: NAME }),
+      name: text("Its name.", { pattern: NODE_NAME }),
+    },
+    true,
+  );
 
 const coreList = Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1 });
 
@@ -178,11 +193,93 @@ export const ConfigSchema = Type.Object(
         300,
       ),
     }),
-    objectStore: object("Where models are kept.", {
-      backend: choice("Which store.", ["minio"]),
-      size: quantity("Size of its volume.", "10Gi"),
+    objectStore: object("Where models are kept (docs/object-store.md).", {
+      backend: choice(
+        "Which store: `minio`, deployed by the stack; `ceph`, the object store of `ceph`; `external`, a bucket that is there already.",
+        ["minio", "ceph", "external"],
+      ),
+      size: quantity("Size of MinIO's volume.", "10Gi"),
       storageClass: Type.Optional(text("Storage class of its volume. Default: the cluster's.")),
-      protect: flag("Keep the volume, and refuse to destroy or replace the store.", false),
+      protect: flag(
+        "Refuse to destroy or replace a store that the stack deployed, and keep its volume. Set it to false before `pulumi destroy`.",
+        true,
+      ),
+      external: Type.Optional(
+        object(
+          "The bucket of the backend `external`.",
+          {
+            endpoint: text("URL without the bucket, for pods and for the machine that runs Pulumi.", {
+              pattern: "^https?://[^/]+/?$",
+            }),
+            region: text("Its region.", { default: "us-east-1" }),
+            bucket: text("Its name; it has to exist.", { pattern: BUCKET, default: "models" }),
+            secret: secretReference(
+              "Secret with the keys `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, which may read the bucket.",
+            ),
+            uploadSecret: Type.Optional(secretReference("The same, which may write. Default: `secret`.")),
+            ca: Type.Optional(
+              text("PEM file of the authority that vouches for the endpoint. Default: those that everyone knows."),
+            ),
+          },
+          true,
+        ),
+      ),
+    }),
+    gateway: object("Istio's ingress gateway with TLS in front of the servers (docs/gateway.md).", {
+      enabled: flag("Have one.", false),
+      mode: choice(
+        "Where it comes from: `manifests` of this program (istiod and a stock Envoy), Istio's official `chart`s, or it is `installed` already.",
+        ["manifests", "chart", "installed"],
+      ),
+      host: text("DNS name under which clients reach the servers.", {
+        pattern: HOST_NAME,
+        default: "inference.internal",
+      }),
+      namespace: text("Namespace of the gateway's Envoys and of its certificate; it must be its own.", {
+        pattern: NAME,
+        default: "istio-ingress",
+      }),
+      service: text("Name of the Envoys' Service.", { pattern: NAME, default: "istio-ingressgateway" }),
+      label: text("Value of the label `istio` of the Envoys.", { pattern: NAME, default: "ingressgateway" }),
+      serviceType: choice("Type of that Service: whether the gateway can be reached from outside the cluster.", [
+        "ClusterIP",
+        "NodePort",
+        "LoadBalancer",
+      ]),
+      replicas: count("Envoys.", 1, 1),
+      threads: count("Event loops of each Envoy.", 1, 2),
+      memory: quantity("Memory of each Envoy.", "512Mi"),
+      timeout: Type.Number({
+        description: "A request that has not been answered after this long is ended, in seconds.",
+        exclusiveMinimum: 0,
+        default: 60,
+      }),
+      maxConnections: count(
+        "Most connections at once: from clients to each Envoy, and from it to the servers.",
+        1,
+        10000,
+      ),
+      istiod: object("Istio's control plane.", {
+        cpu: cpu("CPU it requests; it has no limit.", "50m"),
+        memory: quantity("Memory it may use. It grows with the number of Services and routes.", "512Mi"),
+      }),
+      tls: object("The gateway's certificate. Default: one of an authority of the stack's own.", {
+        certificateFile: Type.Optional(
+          text("PEM file of your own certificate for `host`, and after it those of the authorities in between."),
+        ),
+        keyFile: Type.Optional(text("PEM file of its private key; kept as a secret from here on.")),
+        caFile: Type.Optional(
+          text("PEM file of the authority that vouches for it. Default: one that the load client's Node trusts."),
+        ),
+      }),
+      mtls: object("Mutual TLS.", {
+        enabled: flag("Clients have to show a certificate too.", false),
+        caFile: Type.Optional(
+          text("PEM file of the authority that vouches for the clients. Default: the stack's own."),
+        ),
+        certificateFile: Type.Optional(text("PEM file of the certificate that the load client shows.")),
+        keyFile: Type.Optional(text("PEM file of its private key.")),
+      }),
     }),
     metricsServer: object("metrics-server, for clusters that do not have it yet.", {
       enabled: flag("Install it. Many clusters have it already.", false),
@@ -235,6 +332,8 @@ export const ConfigSchema = Type.Object(
       "tfserving-proxy": image("Seldon's proxy between that and the server."),
       "seldon-operator": image("Operator of the engine `seldon`."),
       "metrics-server": image("metrics-server."),
+      istiod: image("Istio's control plane."),
+      envoy: image("The gateway's Envoy."),
       pause: image("Pod sandbox of the embedded cluster; the stack itself does not use it."),
       coredns: image("DNS server of the embedded cluster; the stack itself does not use it."),
     }),
@@ -313,6 +412,14 @@ export const ConfigSchema = Type.Object(
         maximum: 100,
         default: 1,
       }),
+      path: choice("The way of the requests: straight to the `service`, or through the `gateway`.", [
+        "service",
+        "gateway",
+      ]),
+      comparePaths: flag(
+        "Measure the other way too, right afterwards; what the gateway costs is the output `gatewayCost`.",
+        false,
+      ),
       control: flag(
         "Let the coordinating pod answer, inside the cluster and to who has the token, how the run goes, and let an open loop's rate be changed while it runs.",
         false,

@@ -40,6 +40,7 @@ export const dev = {
   reserved: { client: 1 },
   topology: [{ name: "node1", numa: [[0, 1]], smt: 1 }],
   model: { name: "lite0", version: "0123456789ab" },
+  objectStore: { protect: false },
   benchmark: { clients: 3, warmup: 3, duration: 15 },
 };
 
@@ -68,7 +69,7 @@ export async function runProgram(
       const isRead = Boolean(id);
       if (!isRead) resources.push({ type, name, inputs: plain(inputs) });
       const state = { ...inputs };
-      if (type === "random:index/randomPassword:RandomPassword") state.result = `${name}-generated`;
+      if (type === "random:index/randomPassword:RandomPassword") state.result = `${name}-generated`.padEnd(64, ".");
       if (isRead) state.data = { "result.json": options.result?.(id!.split("/")[1]) ?? "" };
       return { id: id || `${name}-id`, state };
     },

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { HeadObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { type ModelFile, type ModelManifest, parseManifest } from "../manifest.ts";
 
 export interface Uploaded {
@@ -22,7 +22,6 @@ export interface Uploaded {
 export async function uploadModel(s3: S3Client, bucket: string, folder: string): Promise<Uploaded> {
   const text = await readFile(join(folder, "manifest.json"));
   const manifest = parseManifest(text.toString());
-  await createBucket(s3, bucket);
   const prefix = `${manifest.name}/${manifest.version}`;
   const sent: ModelFile[] = [];
   const put = async (file: ModelFile, read: () => Promise<Buffer>) => {
@@ -44,38 +43,11 @@ export async function uploadModel(s3: S3Client, bucket: string, folder: string):
   return summary(manifest, sent);
 }
 
-/** Client for a store at `endpoint`; the keys are in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. */
-export function storeClient(endpoint: string, region: string): S3Client {
-  return new S3Client({
-    endpoint,
-    region,
-    forcePathStyle: true,
-    maxAttempts: 6,
-    requestChecksumCalculation: "WHEN_REQUIRED", // the manifest's SHA-256 is the check, and not every store knows the newer ones
-  });
-}
-
-/** In words: the SDK has none for an answer without a body. */
-export function reasonOf(error: unknown): string {
-  const { name, message, $metadata } = error as Error & { $metadata?: { httpStatusCode?: number } };
-  return $metadata?.httpStatusCode
-    ? `the object store answers ${name} (HTTP ${$metadata.httpStatusCode})`
-    : message || name;
-}
-
 const sha256 = (data: Buffer) => createHash("sha256").update(data).digest("hex");
 
 function summary({ name, version, files }: ModelManifest, sent: ModelFile[]): Uploaded {
   const sentBytes = sent.reduce((sum, { bytes }) => sum + bytes, 0);
   return { name, version, files: files.length + 1, sent: sent.length, sentBytes };
-}
-
-async function createBucket(s3: S3Client, bucket: string): Promise<void> {
-  try {
-    await s3.send(new CreateBucketCommand({ Bucket: bucket }));
-  } catch (error) {
-    if (!["BucketAlreadyOwnedByYou", "BucketAlreadyExists"].includes((error as Error).name)) throw error;
-  }
 }
 
 async function isThere(s3: S3Client, Bucket: string, Key: string, file: ModelFile): Promise<boolean> {

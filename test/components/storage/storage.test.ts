@@ -6,7 +6,9 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bundleFetch } from "../../../components/storage/fetch/bundle.ts";
 import { type FetchOptions, fetchModel } from "../../../components/storage/fetch/fetch.ts";
-import { reasonOf, storeClient, uploadModel } from "../../../components/storage/upload/upload.ts";
+import { type Connection, s3Client } from "../../../components/storage/reach/connect.ts";
+import { reasonOf } from "../../../components/storage/reach/reason.ts";
+import { uploadModel } from "../../../components/storage/upload/upload.ts";
 import { run } from "../../../local/exec.ts";
 import { Store } from "./store.ts";
 
@@ -25,9 +27,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "storage-"));
   store = new Store();
   endpoint = await store.start();
-  vi.stubEnv("AWS_ACCESS_KEY_ID", "key");
-  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
-  s3 = storeClient(endpoint, "us-east-1");
+  s3 = s3Client(connection(endpoint));
   vi.spyOn(console, "log").mockImplementation(() => {});
 });
 afterEach(() => {
@@ -35,7 +35,15 @@ afterEach(() => {
   store.stop();
   rmSync(folder, { recursive: true, maxRetries: 10 }); // a download beside the one that failed may still write
   vi.restoreAllMocks();
-  vi.unstubAllEnvs();
+});
+
+const connection = (url: string): Omit<Connection, "close"> => ({
+  url,
+  region: "us-east-1",
+  bucket: "models",
+  accessKeyId: "key",
+  secretAccessKey: "secret",
+  tls: {},
 });
 
 /** Writes a model's folder and returns it. */
@@ -100,9 +108,15 @@ describe("uploading a model", () => {
   });
 
   it("says in words what the store refuses", async () => {
+    const upload = (bucket = "models") =>
+      uploadModel(s3, bucket, model()).catch((error: unknown) => reasonOf(error, bucket, "models-write"));
     store.faults.push(403);
-    const error = await uploadModel(s3, "models", model()).catch((error: unknown) => error);
-    expect(reasonOf(error)).toBe("the object store answers AccessDenied (HTTP 403)");
+    expect(await upload()).toBe(
+      "the object store answers (HTTP 403) to models-write on bucket models: the secret key must be right, and its policy must allow s3:ListBucket on the bucket and s3:GetObject and s3:PutObject on what is in it",
+    );
+    expect(await upload("modles")).toBe(
+      "the object store answers NoSuchBucket (HTTP 404): there is no bucket modles; create it, or name another one",
+    );
   });
 
   it("refuses a folder that is not what its manifest says, and leaves no manifest in the bucket", async () => {

@@ -14,7 +14,6 @@ export class Store {
   /** Answers to give instead, first to last: a status, or `drop` to cut the connection. */
   readonly faults: (number | "drop")[] = [];
   readonly #server = createServer((request, response) => void this.#answer(request, response));
-  #hasBucket = false;
 
   async start(): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
@@ -42,12 +41,7 @@ export class Store {
     if (fault) return void end(fault, fault === 503 ? "SlowDown" : "AccessDenied");
     if (!request.headers.authorization?.startsWith("AWS4-HMAC-SHA256 Credential=key/"))
       return void end(403, "AccessDenied");
-    if (method === "PUT" && key === "") {
-      if (this.#hasBucket) return void end(409, "BucketAlreadyOwnedByYou");
-      this.#hasBucket = true;
-      return void end(200);
-    }
-    if (!this.#hasBucket || bucket !== "models") return void end(404, "NoSuchBucket");
+    if (bucket !== "models") return void end(404, "NoSuchBucket");
     if (method === "PUT") {
       this.objects.set(key, { data: Buffer.concat(chunks), sha256: request.headers["x-amz-meta-sha256"] as string });
       return void end(200);

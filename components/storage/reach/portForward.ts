@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CoreV1Api, KubeConfig, PortForward } from "@kubernetes/client-node";
 
 export interface Forwarded {
-  /** `http://127.0.0.1:port`, for as long as this is open. */
-  readonly url: string;
+  /** Port on 127.0.0.1, for as long as this is open. */
+  readonly port: number;
   close(): void;
 }
 
@@ -50,7 +50,7 @@ export async function forwardPort(
   });
   const port = await listen(server);
   return {
-    url: `http://127.0.0.1:${port}`,
+    port,
     close() {
       server.close();
       for (const socket of open) socket.destroy();
