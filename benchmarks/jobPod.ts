@@ -14,7 +14,12 @@ export interface ClientPodArgs {
   readonly spec: BenchmarkSpec;
   readonly plan: CpuPlan;
   readonly inputs: FetchArgs & { readonly subPath: string };
+  /** Secret with the PEM files that `spec.target.tls` names. */
+  readonly trustName: string | undefined;
 }
+
+/** Where those files are. */
+export const TRUST_FOLDER = "/trust";
 
 /** Where a pod that coordinates workers or can be controlled listens, and each worker. */
 export const CLIENT_PORT = 7070;
@@ -59,7 +64,7 @@ export function workerPod(args: ClientPodArgs, labels: Readonly<Record<string, s
 }
 
 function clientPod(
-  { image, clientName, specName, tokenName, spec, plan, inputs }: ClientPodArgs,
+  { image, clientName, specName, tokenName, trustName, spec, plan, inputs }: ClientPodArgs,
   own: {
     command: string[];
     hasInputs: boolean;
@@ -94,6 +99,7 @@ function clientPod(
           { name: "spec", mountPath: "/spec", readOnly: true },
           { name: "inputs", mountPath: "/inputs", readOnly: true },
           ...(tokenName === undefined ? [] : [{ name: "token", mountPath: "/token", readOnly: true }]),
+          ...(trustName === undefined ? [] : [{ name: "trust", mountPath: TRUST_FOLDER, readOnly: true }]),
         ],
       },
     ],
@@ -103,6 +109,7 @@ function clientPod(
       { name: "inputs", emptyDir: {} },
       ...(own.hasInputs ? fetchVolumes(inputs) : []),
       ...(tokenName === undefined ? [] : [{ name: "token", secret: { secretName: tokenName } }]),
+      ...(trustName === undefined ? [] : [{ name: "trust", secret: { secretName: trustName, defaultMode: 0o440 } }]),
     ],
   };
 }

@@ -26,6 +26,10 @@ export const publicImages = {
   "seldon-operator": "docker.io/seldonio/seldon-core-operator:1.16.0",
   /** Serves the metrics API that autoscaling reads. */
   "metrics-server": "registry.k8s.io/metrics-server/metrics-server:v0.9.0",
+  /** Control plane of the gateway. */
+  istiod: "docker.io/istio/pilot:1.31.1",
+  /** The gateway itself. */
+  envoy: "docker.io/envoyproxy/envoy:v1.40.0",
 } as const;
 
 export type ImageName = keyof typeof publicImages;

@@ -8,6 +8,7 @@ import { PlanError, planCpus } from "../components/serving/cpuPlan.ts";
 import { parseManifest } from "../components/storage/manifest.ts";
 import { COMBINED, combinationProblems } from "./combinations.ts";
 import { describeFaults } from "./faults.ts";
+import { GATEWAY_PARTS, gatewayProblems } from "./gateway.ts";
 import { loadProblems } from "./load.ts";
 import { objectStoreProblems } from "./objectStore.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
@@ -61,6 +62,7 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
     ...model.problems,
     ...(isServable ? serverProblems(value) : []),
     ...(isRight("objectStore") ? objectStoreProblems(value.objectStore) : []),
+    ...(isRight(...GATEWAY_PARTS) ? gatewayProblems(value) : []),
     ...(isRight("benchmark") ? loadProblems(value.benchmark) : []),
   ];
   return faults.length > 0

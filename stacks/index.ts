@@ -2,6 +2,8 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { Benchmark } from "../benchmarks/benchmark.ts";
 import { bundleClient } from "../benchmarks/client/bundle.ts";
+import { Gateway, Route } from "../components/gateway/gateway.ts";
+import { DISCOVERY } from "../components/gateway/definitions.ts";
 import { publicImages } from "../components/images.ts";
 import { labelsOf } from "../components/labels.ts";
 import { ENFORCE_BASELINE, ENFORCE_RESTRICTED } from "../components/restricted.ts";
@@ -16,6 +18,7 @@ import { PINNED_CPU_REQUEST } from "../components/serving/serverPod.ts";
 import { bundleFetch } from "../components/storage/fetch/bundle.ts";
 import { ModelUpload } from "../components/storage/modelUpload.ts";
 import { readConfig } from "./config.ts";
+import { costOf, gatewayFiles, type Path } from "./gateway.ts";
 import { loadOf } from "./load.ts";
 import { modelServerOf, requestsOf, serverWarnings } from "./server.ts";
 
@@ -43,7 +46,12 @@ const name = `inference-${pulumi
 const level = isSeldon && executor.enabled ? ENFORCE_BASELINE : ENFORCE_RESTRICTED;
 const namespace = new k8s.core.v1.Namespace(
   "inference",
-  { metadata: { name, labels: { ...labelsOf("inference", name), ...level } } },
+  {
+    metadata: {
+      name,
+      labels: { ...labelsOf("inference", name), ...level, ...(config.gateway.enabled ? DISCOVERY : {}) },
+    },
+  },
   { provider },
 );
 const place = { namespace: name, domain: cluster.domain };
@@ -64,11 +72,32 @@ const upload = new ModelUpload(
   { provider, dependsOn: [namespace] },
 );
 
+const gateway = config.gateway.enabled
+  ? new Gateway(
+      "gateway",
+      {
+        ...config.gateway,
+        ...gatewayFiles(config),
+        served: name,
+        domain: cluster.domain,
+        isMutual: config.gateway.mtls.enabled,
+        images,
+      },
+      { provider, dependsOn: [namespace] },
+    )
+  : undefined;
+
 const operator = isSeldon
   ? seldonOperator(
       "seldon-operator",
-      { ...config.seldon, watched: name, image: images["seldon-operator"], executorPort: executor.httpPort },
-      { provider, dependsOn: [namespace] },
+      {
+        ...config.seldon,
+        watched: name,
+        image: images["seldon-operator"],
+        executorPort: executor.httpPort,
+        gateway: gateway?.gateway,
+      },
+      { provider, dependsOn: gateway ? [namespace, gateway] : [namespace] },
     )
   : [];
 const throughExecutor = executor.enabled
@@ -90,6 +119,21 @@ const service = new InferenceService(
   { provider, dependsOn: [upload, ...operator] },
 );
 
+const route = gateway
+  ? new Route(
+      "route",
+      {
+        ...place,
+        service,
+        gateway,
+        timeoutSeconds: config.gateway.timeout,
+        maxConnections: config.gateway.maxConnections,
+        hasSeldonRoutes: isSeldon,
+      },
+      { provider, dependsOn: [service] },
+    )
+  : undefined;
+
 const metricsServer = config.metricsServer.enabled
   ? [
       new MetricsServer(
@@ -107,33 +151,40 @@ if (autoscaling.enabled)
   );
 
 const inputs = { ...upload.fetch, subPath: requests.folder };
-const experiment = measure.enabled
-  ? new Benchmark(
-      "benchmark",
-      {
-        namespace: name,
-        service,
-        plan: cpuPlan,
-        target: {
-          protocol: measure.protocol,
-          model: requests.name,
-          input: requests.input,
-          output: requests.output,
-        },
-        load: loadOf(measure),
-        threads: measure.threads,
-        pods: measure.pods,
-        control: measure.control,
-        thresholds: measure.thresholds,
-        readySeconds: config.server.readySeconds,
-        rerun: measure.rerun,
-        image: images.node,
-        client,
-        inputs,
+const measureBy = (path: Path, named: string, after: pulumi.Resource[]) =>
+  new Benchmark(
+    named,
+    {
+      namespace: name,
+      service,
+      through: path === "gateway" ? gateway?.access : undefined,
+      plan: cpuPlan,
+      target: {
+        protocol: measure.protocol,
+        model: requests.name,
+        input: requests.input,
+        output: requests.output,
       },
-      { provider, dependsOn: [namespace] },
-    )
-  : undefined;
+      load: loadOf(measure),
+      threads: measure.threads,
+      pods: measure.pods,
+      control: measure.control,
+      thresholds: measure.thresholds,
+      readySeconds: config.server.readySeconds,
+      rerun: measure.rerun,
+      image: images.node,
+      client,
+      inputs,
+    },
+    { provider, dependsOn: [namespace, ...after] },
+  );
+const routes = route ? [route] : [];
+const experiment = measure.enabled ? measureBy(measure.path, "benchmark", routes) : undefined;
+const otherPath = measure.path === "gateway" ? "service" : "gateway";
+const other =
+  experiment && measure.comparePaths
+    ? measureBy(otherPath, `benchmark-${otherPath}`, [experiment, ...routes])
+    : undefined;
 
 /** Where the servers answer, inside the cluster. */
 export const endpoint = service.endpoint;
@@ -144,5 +195,12 @@ export const benchmark = experiment?.result;
 export const throughput = experiment?.result.throughput;
 export const latencyMs = experiment?.result.latencyMs;
 export const verdict = experiment?.result.verdict;
+/** Which way the requests went. */
+export const path = experiment && measure.path;
+/** Where clients in the cluster reach the servers over TLS, and the authority to trust. */
+export const ingress = gateway && { ...gateway.access, ca: gateway.ca };
+/** What the way through the gateway costs, if both ways were measured. */
+export const gatewayCost =
+  experiment && other && pulumi.all([experiment.result, other.result]).apply(([a, b]) => costOf(measure.path, a, b));
 /** The bucket with the models, as the servers see it. */
 export const objectStore = store.bucket;

@@ -1,11 +1,13 @@
 import { loadInWords } from "../../benchmarks/client/output/load.ts";
 import type { Result, Timing } from "../../benchmarks/result.ts";
+import type { GatewayCost } from "../../stacks/gateway.ts";
 
 /** What the stack of the program exports, as `pulumi stack output --json` prints it. */
 export interface Outputs {
   readonly endpoint?: unknown;
   readonly plan?: PlanOutput;
   readonly benchmark?: Result;
+  readonly gatewayCost?: GatewayCost;
 }
 
 interface PlanOutput {
@@ -23,7 +25,10 @@ export function summary(outputs: Outputs, resultFile: string | undefined, fresh:
   if (!result) return [...plan, "No benchmark in this stack (benchmark.enabled is false)."].join("\n");
   const { load, throughput, latencyMs, slipMs, mlperf, errors, correctness, counts, verdict, target } = result;
   const rows: [string, string][] = [
-    ["model", `${target.model} over ${target.protocol}`],
+    [
+      "model",
+      `${target.model} over ${target.protocol}${result.about.path === "gateway" ? " through the gateway" : ""}`,
+    ],
     ["load", loadInWords(load.requested) + (load.parts > 1 ? `, shared by ${load.parts} event loops` : "")],
     ["throughput", `${throughput.inferencesPerSecond.toFixed(1)} inferences/s`],
     ["latency", percentiles(latencyMs)],
@@ -31,6 +36,7 @@ export function summary(outputs: Outputs, resultFile: string | undefined, fresh:
     ...(mlperf ? [["MLPerf", metric(mlperf)] as [string, string]] : []),
     ["errors", `${errors.total} of ${counts.sent} requests${kinds(errors.byKind)}`],
     ["answers", `${correctness.checked - correctness.wrong} of ${correctness.checked} right`],
+    ...(outputs.gatewayCost ? [["gateway", cost(outputs.gatewayCost)] as [string, string]] : []),
     ["verdict", verdict.valid ? "VALID" : "INVALID"],
     ...verdict.reasons.map((reason): [string, string] => ["", `- ${reason}`]),
     ...verdict.notes.map((note): [string, string] => ["", `note: ${note}`]),
@@ -57,6 +63,11 @@ function percentiles({ p50, p90, p99, p999, max }: Timing): string {
 
 function metric({ metric, value, unit, queries }: NonNullable<Result["mlperf"]>): string {
   return `${metric}: ${value === null ? "too few queries" : `${Number(value.toPrecision(4))} ${unit}`} (${queries} queries)`;
+}
+
+function cost({ p50Ms, throughputRatio, valid }: GatewayCost): string {
+  const more = p50Ms === null ? "p50 unknown" : `p50 ${p50Ms < 0 ? "" : "+"}${p50Ms.toFixed(2)} ms`;
+  return `${more}, ${throughputRatio.toFixed(3)} of the throughput of the straight way${valid ? "" : " (not to be trusted: one of both is INVALID)"}`;
 }
 
 function kinds(byKind: Readonly<Record<string, number>>): string {

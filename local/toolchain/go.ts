@@ -49,6 +49,12 @@ const modules = {
     stamps: stamp({ "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "v3.259.0" }),
   },
   minio: { seconds: 170, megabytes: 1500, stamps: [] },
+  istiod: {
+    seconds: 240,
+    megabytes: 2500,
+    stamps: stamp({ "istio.io/istio/pkg/version.buildVersion": "1.31.0" }),
+    rename: { "pilot-discovery": "istiod" },
+  },
   coredns: { seconds: 130, megabytes: 1200, stamps: [] },
   "metrics-server": {
     seconds: 160,

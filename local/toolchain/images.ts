@@ -15,6 +15,8 @@ export const imageNames = [
   "mlserver",
   "seldon-operator",
   "metrics-server",
+  "istiod",
+  "envoy",
 ] as const;
 export type ImageName = (typeof imageNames)[number];
 
@@ -31,6 +33,7 @@ export function imageTargets(go: Go, release: Distribution): Readonly<Record<Ima
   const node = nodeTarget();
   const wheels = pythonTarget("triton", release, 25);
   const mlserver = pythonTarget("mlserver", release, 25);
+  const envoy = pythonTarget("envoy", release, 10);
   const fromGo = (name: GoModuleName & ImageName) => {
     const program = goTarget(name, go);
     return image({
@@ -54,6 +57,14 @@ export function imageTargets(go: Go, release: Distribution): Readonly<Record<Ima
     minio: fromGo("minio"),
     "seldon-operator": fromGo("seldon-operator"),
     "metrics-server": fromGo("metrics-server"),
+    istiod: fromGo("istiod"),
+    envoy: image({
+      name: "envoy",
+      needs: [base, envoy],
+      seconds: 15,
+      megabytes: 900,
+      inputs: { "base.tar": () => base.path, envoy: () => join(envoy.path, "envoy", "_bin", "envoy") },
+    }),
     node: image({
       name: "node",
       needs: [base, node],
