@@ -1,7 +1,7 @@
 import type { types } from "@pulumi/kubernetes";
 import { restrictedContainer, restrictedPod } from "../components/restricted.ts";
 import type { CpuPlan } from "../components/serving/cpuPlan.ts";
-import { type FetchArgs, fetchContainer, fetchVolumes } from "../components/storage/fetch/container.ts";
+import { type FetchArgs, fetchContainer, fetchPod, fetchVolumes } from "../components/storage/fetch/container.ts";
 import type { BenchmarkSpec } from "./spec.ts";
 
 /** What the pods of the benchmark's Jobs have in common. */
@@ -76,6 +76,7 @@ function clientPod(
   const listening = own.isListening ? { ports: [{ name: "client", containerPort: CLIENT_PORT }] } : {};
   return {
     ...restrictedPod,
+    ...fetchPod(inputs),
     restartPolicy: "Never",
     ...own.pod,
     // CPUs are set apart on every node; the client takes those of the first.

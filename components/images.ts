@@ -6,6 +6,10 @@ export const publicImages = {
   /** Object store. The last image its project published. */
   minio:
     "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z@sha256:14cea493d9a34af32f524e538b8346cf79f3321eff8e708c1e2960462bd8936e",
+  /** Ceph's daemons; Rook's charts name their other images themselves. */
+  ceph: "quay.io/ceph/ceph:v20.2.4-20260818",
+  /** Registry of images. */
+  registry: "docker.io/library/registry:3.1.1",
   /** Runs the load client and the program that fetches models. Needs taskset when CPUs are reserved for the client. */
   node: "docker.io/library/node:24.21.0-bookworm",
   /** Model server. Our models for its Python backend need OpenVINO, NumPy and Pillow in it. */

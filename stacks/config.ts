@@ -11,6 +11,7 @@ import { describeFaults } from "./faults.ts";
 import { GATEWAY_PARTS, gatewayProblems } from "./gateway.ts";
 import { loadProblems } from "./load.ts";
 import { objectStoreProblems } from "./objectStore.ts";
+import { registryProblems } from "./registry.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { serverProblems } from "./server.ts";
 
@@ -61,8 +62,9 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
     ...(isRight(...COMBINED) ? combinationProblems(value) : []),
     ...model.problems,
     ...(isServable ? serverProblems(value) : []),
-    ...(isRight("objectStore") ? objectStoreProblems(value.objectStore) : []),
+    ...(isRight("objectStore", "ceph", "cluster") ? objectStoreProblems(value) : []),
     ...(isRight(...GATEWAY_PARTS) ? gatewayProblems(value) : []),
+    ...(isRight("registry", "objectStore", "images") ? registryProblems(value) : []),
     ...(isRight("benchmark") ? loadProblems(value.benchmark) : []),
   ];
   return faults.length > 0

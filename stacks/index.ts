@@ -2,8 +2,8 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { Benchmark } from "../benchmarks/benchmark.ts";
 import { bundleClient } from "../benchmarks/client/bundle.ts";
-import { Gateway, Route } from "../components/gateway/gateway.ts";
 import { DISCOVERY } from "../components/gateway/definitions.ts";
+import { Gateway, Route } from "../components/gateway/gateway.ts";
 import { publicImages } from "../components/images.ts";
 import { labelsOf } from "../components/labels.ts";
 import { ENFORCE_BASELINE, ENFORCE_RESTRICTED } from "../components/restricted.ts";
@@ -20,14 +20,15 @@ import { ModelUpload } from "../components/storage/modelUpload.ts";
 import { readConfig } from "./config.ts";
 import { costOf, gatewayFiles, type Path } from "./gateway.ts";
 import { loadOf } from "./load.ts";
+import { cephOf, objectStoreOf } from "./objectStore.ts";
+import { registryOf } from "./registry.ts";
 import { modelServerOf, requestsOf, serverWarnings } from "./server.ts";
 
 const config = readConfig();
-import { objectStoreOf } from "./objectStore.ts";
 const { cluster, model, autoscaling, benchmark: measure } = config;
 const { executor } = config.seldon;
 const isSeldon = config.engine === "seldon";
-const images = { ...publicImages, ...config.images };
+const ownImages = { ...publicImages, ...config.images };
 const cpuPlan = planCpus({ ...config, nodes: cluster.nodes });
 const requests = requestsOf(config);
 for (const warning of serverWarnings(config)) pulumi.log.warn(warning);
@@ -56,7 +57,18 @@ const namespace = new k8s.core.v1.Namespace(
 );
 const place = { namespace: name, domain: cluster.domain };
 
-const store = objectStoreOf("object-store", config, place, images, { provider, dependsOn: [namespace] });
+const ceph = cephOf(config, ownImages, { provider });
+const store = objectStoreOf("object-store", config, { ...place, ceph }, ownImages, {
+  provider,
+  dependsOn: ceph ? [namespace, ceph] : [namespace],
+});
+
+const { registry, images, pushed } = registryOf(
+  "registry",
+  config,
+  { ...place, images: ownImages, store },
+  { provider, dependsOn: [namespace] },
+);
 
 const upload = new ModelUpload(
   "model",
@@ -67,9 +79,10 @@ const upload = new ModelUpload(
     store,
     cluster,
     image: images.node,
+    pullSecret: registry?.pullSecret,
     fetchProgram,
   },
-  { provider, dependsOn: [namespace] },
+  { provider, dependsOn: [namespace, ...pushed] },
 );
 
 const gateway = config.gateway.enabled
@@ -188,6 +201,14 @@ const other =
 
 /** Where the servers answer, inside the cluster. */
 export const endpoint = service.endpoint;
+/** The bucket with the models, as the servers see it. */
+export const objectStore = store.bucket;
+/** The registry of images, and what nodes have to be told that this machine does not see. */
+export const imageRegistry = registry && {
+  host: registry.host,
+  pullSecret: registry.pullSecret,
+  trust: registry.trust,
+};
 /** Which CPUs each server was given. */
 export const plan = { pinning: config.pinning, ...cpuPlan };
 /** The whole result of the benchmark, and of it what is read at a glance. */
@@ -202,5 +223,3 @@ export const ingress = gateway && { ...gateway.access, ca: gateway.ca };
 /** What the way through the gateway costs, if both ways were measured. */
 export const gatewayCost =
   experiment && other && pulumi.all([experiment.result, other.result]).apply(([a, b]) => costOf(measure.path, a, b));
-/** The bucket with the models, as the servers see it. */
-export const objectStore = store.bucket;

@@ -1,6 +1,6 @@
 import type { types } from "@pulumi/kubernetes";
 import { restrictedContainer, restrictedPod } from "../restricted.ts";
-import { type FetchArgs, fetchContainer, fetchVolumes } from "../storage/fetch/container.ts";
+import { type FetchArgs, fetchContainer, fetchPod, fetchVolumes } from "../storage/fetch/container.ts";
 import type { InstancePlan } from "./cpuPlan.ts";
 import { guaranteed } from "./guaranteed.ts";
 import { type ModelServer, namedPorts } from "./modelServer.ts";
@@ -33,6 +33,7 @@ export function serverPod(args: {
   const gpus: Record<string, string> = server.gpus ? { "nvidia.com/gpu": String(server.gpus) } : {};
   const pod = {
     ...restrictedPod,
+    ...fetchPod(model),
     nodeSelector: { "kubernetes.io/hostname": node },
     terminationGracePeriodSeconds: server.terminationSeconds,
     initContainers: [fetchContainer({ ...model, subPath: "repository/" }, "models")],

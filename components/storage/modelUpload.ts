@@ -5,6 +5,7 @@ import { labelsOf } from "../labels.ts";
 import type { FetchArgs } from "./fetch/container.ts";
 import type { ObjectStore } from "./objectStore.ts";
 import { type ClusterAccess, checkout, storeEnvironment } from "./reach/environment.ts";
+import { quoted } from "./reach/quoted.ts";
 
 export interface ModelUploadArgs {
   /** Name of the model. */
@@ -18,6 +19,8 @@ export interface ModelUploadArgs {
   readonly cluster: ClusterAccess;
   /** Image with Node.js, for the pods that fetch the model. */
   readonly image: string;
+  /** Secret with which that image is pulled. @default - anybody may */
+  readonly pullSecret?: string;
   /** The bundled fetch program (fetch/bundle.ts). */
   readonly fetchProgram: { readonly code: string; readonly hash: string };
 }
@@ -40,7 +43,14 @@ export class ModelUpload extends pulumi.ComponentResource {
       { parent: this, dependsOn: opts?.dependsOn },
     );
     if (args.source !== undefined) this.upload(name, { ...args, source: args.source });
-    this.fetch = { image: args.image, program, bucket, prefix: `${args.model}/${args.version}` };
+    const prefix = `${args.model}/${args.version}`;
+    this.fetch = {
+      image: args.image,
+      program,
+      bucket,
+      prefix,
+      ...(args.pullSecret && { pullSecret: args.pullSecret }),
+    };
     this.registerOutputs({ prefix: this.fetch.prefix });
   }
 
@@ -57,5 +67,3 @@ export class ModelUpload extends pulumi.ComponentResource {
     );
   }
 }
-
-const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;

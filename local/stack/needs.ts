@@ -20,4 +20,5 @@ export function needsOf(stack: string, sets: readonly string[]): Need[] {
     ...(key<{ enabled?: boolean }>("gateway")?.enabled ? (["istiod", "envoy"] as const) : []),
     ...(key<{ enabled?: boolean }>("metricsServer")?.enabled ? (["metrics-server"] as const) : []),
   ];
+    ...(key<{ enabled?: boolean }>("registry")?.enabled ? (["registry"] as const) : []),
 }

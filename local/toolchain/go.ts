@@ -56,6 +56,11 @@ const modules = {
     rename: { "pilot-discovery": "istiod" },
   },
   coredns: { seconds: 130, megabytes: 1200, stamps: [] },
+  registry: {
+    seconds: 100,
+    megabytes: 1000,
+    stamps: stamp({ "github.com/distribution/distribution/v3/version.version": "v3.1.1" }),
+  },
   "metrics-server": {
     seconds: 160,
     megabytes: 1200,

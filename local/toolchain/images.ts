@@ -18,6 +18,7 @@ export const imageNames = [
   "istiod",
   "envoy",
 ] as const;
+  "registry",
 export type ImageName = (typeof imageNames)[number];
 
 /** The Node that programs inside the cluster run on. */
@@ -39,6 +40,7 @@ export function imageTargets(go: Go, release: Distribution): Readonly<Record<Ima
     return image({
       name,
       needs: [program],
+  const registry = goTarget("registry", go);
       seconds: 10,
       megabytes: 400,
       inputs: { [name]: () => join(program.path, name) },
@@ -95,6 +97,13 @@ export function imageTargets(go: Go, release: Distribution): Readonly<Record<Ima
         python: () => wheels.path,
         packages: () => mlserver.path,
       },
+    registry: image({
+      name: "registry",
+      needs: [base, registry],
+      seconds: 10,
+      megabytes: 500,
+      inputs: { "base.tar": () => base.path, registry: () => join(registry.path, "registry") },
+    }),
       async finish(job, context) {
         await compile(job, join(context, "python"), "/opt/py");
         await compile(job, join(context, "packages"), "/opt/mlserver");

@@ -70,7 +70,9 @@ export async function runProgram(
       if (!isRead) resources.push({ type, name, inputs: plain(inputs) });
       const state = { ...inputs };
       if (type === "random:index/randomPassword:RandomPassword") state.result = `${name}-generated`.padEnd(64, ".");
-      if (isRead) state.data = { "result.json": options.result?.(id!.split("/")[1]) ?? "" };
+      if (type === SERVICE) state.spec = { clusterIP: "10.96.0.99", ...inputs.spec };
+      if (isRead)
+        state.data = type === SECRET_TYPE ? given : { "result.json": options.result?.(id!.split("/")[1]) ?? "" };
       return { id: id || `${name}-id`, state };
     },
     call: () => ({}),
@@ -100,6 +102,9 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
 }
 
+/** What is in a Secret that the program reads. */
+const given = { AWS_ACCESS_KEY_ID: "a2V5", AWS_SECRET_ACCESS_KEY: "c2VjcmV0" };
+
 /** The one resource of a type and, if given, of a name that begins like this. */
 export function only(program: Program, type: string, name = ""): Registered {
   const found = program.resources.filter((r) => r.type === type && r.name.startsWith(name));
@@ -109,6 +114,7 @@ export function only(program: Program, type: string, name = ""): Registered {
 }
 
 export const STATEFUL_SET = "kubernetes:apps/v1:StatefulSet";
+const SECRET_TYPE = "kubernetes:core/v1:Secret";
 export const JOB = "kubernetes:batch/v1:Job";
 export const CONFIG_MAP = "kubernetes:core/v1:ConfigMap";
 export const SERVICE = "kubernetes:core/v1:Service";

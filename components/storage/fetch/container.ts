@@ -11,6 +11,8 @@ export interface FetchArgs {
   readonly bucket: Bucket;
   /** Folder of the model's version in the bucket, such as `lite0/1a2b3c`. */
   readonly prefix: string;
+  /** Secret with which the pod's images are pulled. @default - anybody may */
+  readonly pullSecret?: string;
 }
 
 const PROGRAM_VOLUME = "fetch-program";
@@ -43,6 +45,10 @@ export function fetchContainer(args: FetchArgs & { subPath: string }, into: stri
     ],
   };
 }
+
+/** What that container asks of its pod besides volumes. */
+export const fetchPod = ({ pullSecret }: Pick<FetchArgs, "pullSecret">): Partial<types.input.core.v1.PodSpec> =>
+  pullSecret === undefined ? {} : { imagePullSecrets: [{ name: pullSecret }] };
 
 /** The volumes that container takes the program and the store's authority from. */
 export function fetchVolumes({ program, bucket }: Pick<FetchArgs, "program" | "bucket">): types.input.core.v1.Volume[] {
