@@ -28,6 +28,12 @@ export const publicImages = {
   "tfserving-proxy": "docker.io/seldonio/tfserving-proxy:1.16.0",
   /** Operator of the engine `seldon`: of the last line under the Apache licence. */
   "seldon-operator": "docker.io/seldonio/seldon-core-operator:1.16.0",
+  /** Operator of TFJobs: the last line that has them. */
+  "training-operator": "ghcr.io/kubeflow/training-v1/training-operator:v1-93c5489",
+  /** Python with TensorFlow, for training. */
+  training: "docker.io/tensorflow/tensorflow:2.21.0",
+  /** Locust. For gRPC it needs grpcio and grpcio-tools in it. */
+  locust: "docker.io/locustio/locust:2.46.3",
   /** Serves the metrics API that autoscaling reads. */
   "metrics-server": "registry.k8s.io/metrics-server/metrics-server:v0.9.0",
   /** Control plane of the gateway. */

@@ -20,9 +20,11 @@ import { ModelUpload } from "../components/storage/modelUpload.ts";
 import { readConfig } from "./config.ts";
 import { costOf, gatewayFiles, type Path } from "./gateway.ts";
 import { loadOf } from "./load.ts";
+import { locustOf, locustOutput } from "./locust.ts";
 import { cephOf, objectStoreOf } from "./objectStore.ts";
 import { registryOf } from "./registry.ts";
 import { modelServerOf, requestsOf, serverWarnings } from "./server.ts";
+import { trainingOf } from "./training.ts";
 
 const config = readConfig();
 const { cluster, model, autoscaling, benchmark: measure } = config;
@@ -199,6 +201,21 @@ const other =
     ? measureBy(otherPath, `benchmark-${otherPath}`, [experiment, ...routes])
     : undefined;
 
+// One measurement after the other: together they would measure each other.
+const measured = [other ?? experiment ?? service];
+const locustRun = await locustOf(
+  "locust",
+  config,
+  { namespace: name, images, service, plan: cpuPlan, inputs },
+  { provider, dependsOn: [namespace, ...measured] },
+);
+const trainer = await trainingOf(
+  "training",
+  config,
+  { namespace: name, images, pullSecret: registry?.pullSecret },
+  { provider, dependsOn: [namespace, ...pushed, ...(locustRun ? [locustRun] : measured)] },
+);
+
 /** Where the servers answer, inside the cluster. */
 export const endpoint = service.endpoint;
 /** The bucket with the models, as the servers see it. */
@@ -216,6 +233,10 @@ export const benchmark = experiment?.result;
 export const throughput = experiment?.result.throughput;
 export const latencyMs = experiment?.result.latencyMs;
 export const verdict = experiment?.result.verdict;
+/** Where Locust's web page is; without it, what its run measured and its own tables. */
+export const locust = locustOutput(locustRun);
+/** The whole result of the training benchmark. */
+export const training = trainer?.result;
 /** Which way the requests went. */
 export const path = experiment && measure.path;
 /** Where clients in the cluster reach the servers over TLS, and the authority to trust. */

@@ -12,6 +12,7 @@ import { ensure, imagesAmong, type Need, plan, type Toolchain } from "../toolcha
 import { configOf, lastConfigOf, mergedConfig, PROJECT, writeStackFile } from "./config.ts";
 import { type Engine, openEngine, openStack } from "./engine.ts";
 import { unwellPods } from "./failure.ts";
+import { type FurtherOutputs, furtherSummary } from "./further.ts";
 import { confine } from "./isolation.ts";
 import { needsOf } from "./needs.ts";
 import { type StackNode, stackNodes, withFormerNodes } from "./nodes.ts";
@@ -68,6 +69,7 @@ export async function start(options: StartOptions): Promise<number> {
     const result = outputs.benchmark;
     const fresh = result?.startedAt !== before.benchmark?.startedAt;
     console.log(summary(outputs, result && keep(result), fresh));
+    console.log(furtherSummary(outputs));
     console.log(nextCommands(options.stack));
     return 0;
   });
@@ -201,9 +203,9 @@ async function dryRun(needs: Need[]): Promise<number> {
   return 0;
 }
 
-async function outputsOf(engine: Engine, stack: string): Promise<Outputs> {
+async function outputsOf(engine: Engine, stack: string): Promise<Outputs & FurtherOutputs> {
   return engine.read(["stack", "output", "--json", "--stack", stack]).then(
-    (text) => JSON.parse(text) as Outputs,
+    (text) => JSON.parse(text) as Outputs & FurtherOutputs,
     () => ({}),
   );
 }

@@ -67,6 +67,12 @@ const modules = {
     stamps: stamp({ "k8s.io/client-go/pkg/version.gitVersion": "v0.9.0" }),
   },
   "seldon-operator": { seconds: 60, megabytes: 900, stamps: [], rename: { operator: "seldon-operator" } },
+  "training-operator": {
+    seconds: 80,
+    megabytes: 900,
+    stamps: [],
+    rename: { "training-operator.v1": "training-operator" },
+  },
 } satisfies Record<string, Omit<GoModule, "name" | "source">>;
 
 export type GoModuleName = keyof typeof modules;

@@ -44,9 +44,25 @@ describe("references", () => {
   it("change with the inputs they are made of", () => {
     const [before, after] = [refs(), refs(imageTargets({ ...go, version: "1.27.0" }, release))];
     const changed = imageNames.filter((_, i) => before[i] !== after[i]);
-    expect(changed).toEqual(["coredns", "minio", "seldon-operator", "metrics-server", "registry", "istiod"]);
+    expect(changed).toEqual([
+      "coredns",
+      "minio",
+      "seldon-operator",
+      "training-operator",
+      "metrics-server",
+      "registry",
+      "istiod",
+    ]);
     const other = refs(imageTargets(go, { id: "ubuntu", codename: "noble" }));
-    expect(imageNames.filter((_, i) => before[i] !== other[i])).toEqual(["pause", "node", "triton", "mlserver", "envoy"]);
+    expect(imageNames.filter((_, i) => before[i] !== other[i])).toEqual([
+      "pause",
+      "node",
+      "triton",
+      "mlserver",
+      "training",
+      "locust",
+      "envoy",
+    ]);
   });
 });
 
