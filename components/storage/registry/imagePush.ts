@@ -30,7 +30,7 @@ export class ImagePush extends pulumi.ComponentResource {
       {
         create: `node components/storage/registry/main.ts ${quoted(archive)} ${quoted(`${repository}:${tag}`)}`,
         dir: checkout,
-        triggers: [this.reference],
+        triggers: [this.reference, registry.identity],
         environment: {
           ...clusterEnvironment(cluster),
           POD_NAMESPACE: pods.namespace,

@@ -48,6 +48,8 @@ export class Registry extends pulumi.ComponentResource {
   /** Secret for `imagePullSecrets`, in the registry's namespace. */
   readonly pullSecret: string;
   readonly access: RegistryAccess;
+  /** Changes when the registry is made anew, and maybe empty. */
+  readonly identity: pulumi.Output<string>;
   /** What containerd has to be told on nodes that this machine does not see: `<config_path>/<host>/hosts.toml` and `ca.crt`. */
   readonly trust: pulumi.Output<{ readonly "hosts.toml": string; readonly "ca.crt": string }>;
 
@@ -133,6 +135,7 @@ export class Registry extends pulumi.ComponentResource {
     if (args.collect !== undefined)
       this.#collect(name, { ...args, schedule: args.collect, image: args.nodeImage }, set);
 
+    this.identity = set.metadata.uid;
     this.trust = pulumi
       .all([address, certificate.ca])
       .apply(([ip, ca]) => ({ "hosts.toml": hostsToml(`https://${ip}:${REGISTRY_PORT}`), "ca.crt": ca }));
