@@ -45,7 +45,8 @@ export interface ErrorLine {
 export type LogLine =
   | StepLine
   | PhaseLine
-  | StartLine | ReadyLine
+  | StartLine
+  | ReadyLine
   | ErrorLine
   | { readonly event: "waiting" }
   | { readonly event: "end" }

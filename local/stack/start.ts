@@ -69,7 +69,8 @@ export async function start(options: StartOptions): Promise<number> {
     const result = outputs.benchmark;
     const fresh = result?.startedAt !== before.benchmark?.startedAt;
     console.log(summary(outputs, result && keep(result), fresh));
-    console.log(furtherSummary(outputs));
+    const further = furtherSummary(outputs);
+    if (further) console.log(further);
     console.log(nextCommands(options.stack));
     return 0;
   });

@@ -138,6 +138,7 @@ class GrpcUser(User):
 class InferenceUser(GrpcUser if IS_GRPC else RestUser):
     """One client of the model."""
 
+    host = f"{TARGET['host']}:{TARGET['port']}"  # shown on the page; each user has the address of one server
     wait_time = constant(0)
 
     @task
