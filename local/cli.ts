@@ -134,6 +134,7 @@ const benches = {
   slip: "client/slip.ts",
   memory: "client/memory.ts",
   path: "path.ts",
+  gateway: "gateway.ts",
   repeat: "repeat.ts",
 };
 
@@ -143,7 +144,7 @@ program
   .addArgument(
     new Argument(
       "[name]",
-      "client: the load client against its peers; truth, slip, memory: whether it can be believed; path: the whole path against raw OpenVINO; repeat: 20 runs of the unchanged stack",
+      "client: the load client against its peers; truth, slip, memory: whether it can be believed; path: the whole path against raw OpenVINO, and through the gateway against past it; gateway: only that; repeat: 20 runs of the unchanged stack",
     )
       .choices(Object.keys(benches))
       .default("path"),

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Result } from "../benchmarks/result.ts";
 import type { GatewayArgs, KeyPair } from "../components/gateway/gateway.ts";
-import { type GivenPems, pemProblems } from "../components/tls/check.ts";
+import { daysLeft, type GivenPems, pemProblems } from "../components/tls/check.ts";
 import type { Config } from "./schema.ts";
 
 type Parts = Pick<Config, "gateway" | "benchmark" | "cluster" | "engine" | "seldon">;
@@ -28,6 +28,19 @@ export function gatewayFiles({
     certificateCa: text(tls.caFile),
     ...(mtls.enabled ? { clientCa: text(mtls.caFile), client: pair(mtls) } : {}),
   };
+}
+
+const SOON_DAYS = 14;
+
+/** One sentence for what is allowed and yet no good idea. The config must be free of `gatewayProblems`. */
+export function gatewayWarnings(config: Pick<Config, "gateway">, now = new Date()): string[] {
+  if (!config.gateway.enabled) return [];
+  const { certificate, client } = gatewayFiles(config);
+  const of = { "gateway.tls.certificateFile": certificate, "gateway.mtls.certificateFile": client };
+  return Object.entries(of).flatMap(([key, pair]) => {
+    const left = pair ? daysLeft(pair.certificate, now) : SOON_DAYS;
+    return left < SOON_DAYS ? [`${key}: it expires in ${Math.floor(left)} days; renew it and deploy again`] : [];
+  });
 }
 
 /** One line for everything about the gateway that cannot be, with the way out. */

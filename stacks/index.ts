@@ -18,7 +18,7 @@ import { PINNED_CPU_REQUEST } from "../components/serving/serverPod.ts";
 import { bundleFetch } from "../components/storage/fetch/bundle.ts";
 import { ModelUpload } from "../components/storage/modelUpload.ts";
 import { readConfig } from "./config.ts";
-import { costOf, gatewayFiles, type Path } from "./gateway.ts";
+import { costOf, gatewayFiles, gatewayWarnings, type Path } from "./gateway.ts";
 import { loadOf } from "./load.ts";
 import { locustOf, locustOutput } from "./locust.ts";
 import { cephOf, objectStoreOf } from "./objectStore.ts";
@@ -33,7 +33,7 @@ const isSeldon = config.engine === "seldon";
 const ownImages = { ...publicImages, ...config.images };
 const cpuPlan = planCpus({ ...config, nodes: cluster.nodes });
 const requests = requestsOf(config);
-for (const warning of serverWarnings(config)) pulumi.log.warn(warning);
+for (const warning of [...serverWarnings(config), ...gatewayWarnings(config)]) pulumi.log.warn(warning);
 const [client, fetchProgram] = await Promise.all([bundleClient(), bundleFetch()]);
 
 const provider = new k8s.Provider("cluster", {

@@ -250,6 +250,11 @@ export const ConfigSchema = Type.Object(
         "LoadBalancer",
       ]),
       replicas: count("Envoys.", 1, 1),
+      readySeconds: count(
+        "How long istiod and the Envoys may each take to come up, in seconds; the first time this includes pulling the image.",
+        10,
+        180,
+      ),
       threads: count("Event loops of each Envoy.", 1, 2),
       memory: quantity("Memory of each Envoy.", "512Mi"),
       timeout: Type.Number({

@@ -5,7 +5,6 @@ import { labelsOf, selectorOf } from "../labels.ts";
 import { ENFORCE_RESTRICTED, restrictedContainer, restrictedPod } from "../restricted.ts";
 import { bootstrap, STATUS_PORT, TOKEN_FILE, tokenSecret } from "./bootstrap.ts";
 import { DISCOVERY } from "./definitions.ts";
-import { READY_SECONDS } from "./istiod.ts";
 
 export interface EnvoyArgs {
   /** DNS domain of the cluster. */
@@ -26,6 +25,8 @@ export interface EnvoyArgs {
   readonly maxConnections: number;
   /** The authority that vouches for istiod: PEM. */
   readonly istiodCa: pulumi.Input<string>;
+  /** How long it may take until it has heard from istiod, its image's pull included. */
+  readonly readySeconds: number;
 }
 
 const HTTPS_PORT = 8443;
@@ -36,7 +37,7 @@ const DRAIN_SECONDS = 5;
 export class Envoy extends pulumi.ComponentResource {
   constructor(name: string, args: EnvoyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("inference-stack:gateway:Envoy", name, {}, opts);
-    const { namespace, service, replicas } = args;
+    const { namespace, service, replicas, readySeconds } = args;
     const labels = { ...labelsOf("gateway", name), istio: args.label };
     const selector = { ...selectorOf("gateway", name), istio: args.label };
     const metadata = { namespace, name: service, labels };
@@ -93,7 +94,7 @@ export class Envoy extends pulumi.ComponentResource {
         metadata,
         spec: {
           replicas,
-          progressDeadlineSeconds: READY_SECONDS,
+          progressDeadlineSeconds: readySeconds,
           selector: { matchLabels: selector },
           template: {
             metadata: {
@@ -108,14 +109,21 @@ export class Envoy extends pulumi.ComponentResource {
       {
         parent: this,
         dependsOn: [binding, config],
-        customTimeouts: { create: `${READY_SECONDS}s`, update: `${READY_SECONDS}s` },
+        customTimeouts: { create: `${readySeconds}s`, update: `${readySeconds}s` },
       },
     );
     this.registerOutputs();
   }
 }
 
-function envoyPod({ service, image, domain, threads, memory }: EnvoyArgs): k8s.types.input.core.v1.PodSpec {
+function envoyPod({
+  service,
+  image,
+  domain,
+  threads,
+  memory,
+  readySeconds,
+}: EnvoyArgs): k8s.types.input.core.v1.PodSpec {
   const field = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
   const ready = { httpGet: { path: "/healthz/ready", port: "status" } };
   return {
@@ -148,7 +156,7 @@ function envoyPod({ service, image, domain, threads, memory }: EnvoyArgs): k8s.t
           { name: "status", containerPort: STATUS_PORT },
         ],
         lifecycle: { preStop: { sleep: { seconds: DRAIN_SECONDS } } },
-        startupProbe: { ...ready, periodSeconds: 1, failureThreshold: READY_SECONDS },
+        startupProbe: { ...ready, periodSeconds: 1, failureThreshold: readySeconds },
         readinessProbe: { ...ready, periodSeconds: 3 },
         resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory } },
         securityContext: restrictedContainer,

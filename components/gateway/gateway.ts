@@ -116,7 +116,11 @@ export class Gateway extends pulumi.ComponentResource {
     const child = { parent: this, dependsOn: opts?.dependsOn };
     switch (args.mode) {
       case "manifests": {
-        const istiod = new Istiod("istiod", { ...args.istiod, domain: args.domain, image: args.images.istiod }, child);
+        const istiod = new Istiod(
+          "istiod",
+          { ...args.istiod, domain: args.domain, image: args.images.istiod, readySeconds: args.readySeconds },
+          child,
+        );
         const envoy = new Envoy(
           `${name}-envoy`,
           { ...args, image: args.images.envoy, istiodCa: istiod.ca },

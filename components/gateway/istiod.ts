@@ -13,6 +13,8 @@ export interface IstiodArgs {
   readonly cpu: string;
   /** Memory it may use. */
   readonly memory: string;
+  /** How long it may take to come up, its image's pull included. */
+  readonly readySeconds: number;
 }
 
 /** Where istiod is: proxies and tools expect it there. */
@@ -22,8 +24,6 @@ export const XDS_HOST = `${NAME}.${SYSTEM_NAMESPACE}.svc`;
 export const XDS_PORT = 15012;
 const MONITORING_PORT = 15014;
 const HTTP_PORT = 8080;
-/** How long it may take to come up, its image's pull included. */
-export const READY_SECONDS = 180;
 
 /**
  * Istio's control plane, without sidecars, webhooks or an authority of its own: it tells gateways what Gateway, VirtualService and
@@ -35,6 +35,7 @@ export class Istiod extends pulumi.ComponentResource {
 
   constructor(name: string, args: IstiodArgs, opts?: pulumi.ComponentResourceOptions) {
     super("inference-stack:gateway:Istiod", name, {}, opts);
+    const { readySeconds } = args;
     const child = { parent: this, dependsOn: opts?.dependsOn };
     const labels = labelsOf("istiod", name);
     const selector = selectorOf("istiod", name);
@@ -79,7 +80,7 @@ export class Istiod extends pulumi.ComponentResource {
         metadata,
         spec: {
           replicas: 1,
-          progressDeadlineSeconds: READY_SECONDS,
+          progressDeadlineSeconds: readySeconds,
           selector: { matchLabels: selector },
           template: { metadata: { labels }, spec: istiodPod(args, `${name}-xds`) },
         },
@@ -88,7 +89,7 @@ export class Istiod extends pulumi.ComponentResource {
         parent: this,
         // Without its rights it never becomes ready, and does not recover when it gets them.
         dependsOn: [...crds, binding, certificate, mesh, service],
-        customTimeouts: { create: `${READY_SECONDS}s`, update: `${READY_SECONDS}s` },
+        customTimeouts: { create: `${readySeconds}s`, update: `${readySeconds}s` },
       },
     );
     this.ca = certificate.ca;

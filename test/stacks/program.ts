@@ -27,7 +27,7 @@ const SECRET = "4dabf18193072939515e22adb298388d";
 
 /** What the Job leaves in the result's ConfigMap of this name when all goes well. */
 export function measured(configMap: string): string {
-  const key = configMap.replace("benchmark-result-", "");
+  const key = configMap.replace(/^.*-result-/, "");
   return JSON.stringify({ ...goodRun(), key, verdict: { valid: true, reasons: [], notes: [] } });
 }
 
