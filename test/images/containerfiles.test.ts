@@ -61,6 +61,7 @@ describe("references", () => {
       "mlserver",
       "training",
       "locust",
+      "registry",
       "envoy",
     ]);
   });
