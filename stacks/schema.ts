@@ -390,7 +390,7 @@ export const ConfigSchema = Type.Object(
       warmupSteps: count("Steps per worker before them; the first ones are slow.", 1, 10),
       workers: count("Workers, which compute the steps.", 1, 1),
       ps: count("Parameter servers, which keep the variables.", 1, 1),
-      learningRate: Type.Number({ description: "Rate of the gradient descent.", exclusiveMinimum: 0, default: 0.01 }),
+      learningRate: Type.Number({ description: "Rate of the gradient descent.", exclusiveMinimum: 0, default: 0.001 }),
       seed: count("Seeds the images.", 0, 1),
       cpu: cpu("CPU that each process requests; none has a limit.", "100m"),
       memory: quantity("Memory that each process may use.", "2Gi"),

@@ -1,7 +1,7 @@
 import { dump } from "js-yaml";
 import { describe, expect, it } from "vitest";
 import { checkConfig } from "../../stacks/config.ts";
-import { CONFIG_MAP, dev, JOB, measured, only, type Program, runProgram, SERVICE } from "./program.ts";
+import { CONFIG_MAP, dev, JOB, measured, only, type Program, runProgram, SERVICE, withoutPrograms } from "./program.ts";
 
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
 const result = (configMap: string) =>
@@ -12,8 +12,7 @@ const own = (program: Program) => program.resources.filter(({ name }) => name.st
 const problems = (locust: object, changes: object = {}) =>
   checkConfig({ ...dev, ...changes, locust: { enabled: true, ...locust } }).problems;
 const readable = (program: Program) =>
-  dump(own(program), { noRefs: true, lineWidth: -1 })
-    .replace(/(collector\.cjs|\w+\.(?:py|proto)): .*(\n {8,}.*)*/g, "$1: PROGRAM")
+  dump(withoutPrograms(own(program)), { noRefs: true, lineWidth: -1 })
     .replace(/\bfetch-[0-9a-f]{10,12}\b/g, "fetch-HASH")
     .replace(/\b(locust(?:-[a-z]+)?)-[0-9a-f]{10,12}\b/g, "$1-HASH")
     .replace(/(-HASH-(?:program|target))-[0-9a-f]{10}\b/g, "$1-HASH")

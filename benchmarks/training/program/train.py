@@ -3,7 +3,7 @@ One process of a distributed training with parameter servers, as the TFJob's TF_
 (asynchronous SGD on synthetic images), workers compute them, parameter servers keep the variables. All end by themselves.
 
 usage: train.py '{"model": "resnet50", "imageSize": 224, "classes": 1000, "batch": 32, "steps": 100, "warmupSteps": 10,
-                  "learningRate": 0.01, "seed": 0, "patienceSeconds": 300, "port": 2223}'
+                  "learningRate": 0.001, "seed": 0, "patienceSeconds": 300, "port": 2223}'
 
 Each line of the log that begins with `training {` is for programs: events of all processes, and of a worker every step.
 """
