@@ -6,7 +6,8 @@ import { labelsOf, selectorOf } from "../../labels.ts";
 import { ServingCertificate } from "../../tls/servingCertificate.ts";
 import { type Bucket, type BucketAccess, MODELS, type ObjectStore, type StorePods } from "../objectStore.ts";
 import { type ClusterAccess, checkout, storeEnvironment } from "../reach/environment.ts";
-import { MINIO_PORT, minioPod, volumeClaim } from "./pod.ts";
+import { volumeClaim } from "../volumeClaim.ts";
+import { MINIO_PORT, minioPod } from "./pod.ts";
 import { type Grant, userOf } from "./policies.ts";
 
 export interface MinioArgs {

@@ -58,17 +58,3 @@ export function minioPod({ image, rootSecret, tlsSecret }: MinioPodArgs): types.
     ],
   };
 }
-
-export function volumeClaim(
-  { size, storageClass }: { readonly size: string; readonly storageClass?: string },
-  labels: Record<string, string>,
-): types.input.core.v1.PersistentVolumeClaim {
-  return {
-    metadata: { name: "data", labels },
-    spec: {
-      accessModes: ["ReadWriteOnce"],
-      ...(storageClass ? { storageClassName: storageClass } : {}),
-      resources: { requests: { storage: size } },
-    },
-  };
-}

@@ -10,9 +10,9 @@ try {
   const store = await connectStore();
   const s3 = s3Client(store);
   try {
-    const { name, version, files, sent, sentBytes } = await uploadModel(s3, store.bucket, folder);
+    const { name, version, files, copied, sent, sentBytes } = await uploadModel(s3, store.bucket, folder);
     console.log(
-      `model ${name} ${version}: ${files} files, ${sent} sent (${(sentBytes / 1e6).toFixed(1)} MB), ${files - sent} there already`,
+      `model ${name} ${version}: ${files} files, ${sent} sent (${(sentBytes / 1e6).toFixed(1)} MB), ${copied} copied from other versions, ${files - sent - copied} there already`,
     );
   } finally {
     s3.destroy();

@@ -102,6 +102,26 @@ describe("uploading a model", () => {
     expect(store.objects.get("lite0/v1/repository/lite0/1/model.py")!.data.toString()).toBe("x = 1");
   });
 
+  it("sends of a new version only what no other version has", async () => {
+    await uploadModel(s3, "models", model());
+    store.objects.set("lite0/broken/manifest.json", { data: Buffer.from("{") });
+    store.requests.length = 0;
+    const changed = { ...content, "inputs/cat.f32": "other", "inputs/dog.f32": "\0\u0001\0" };
+    const uploaded = await uploadModel(s3, "models", model(changed, "v2"));
+    expect(uploaded).toMatchObject({ version: "v2", files: 6, copied: 4, sent: 2 });
+    expect(store.copies.sort()).toEqual(
+      ["inputs/dog.f32", "inputs/manifest.json", "repository/lite0/1/model.py", "repository/lite0/config.pbtxt"].map(
+        (path) => `lite0/v2/${path}`,
+      ),
+    );
+    expect(store.objects.get("lite0/v2/inputs/dog.f32")!.data.toString()).toBe("\0\u0001\0");
+    expect(puts().at(-1)).toBe("PUT lite0/v2/manifest.json");
+    // What another version's manifest says is not believed when the object is another.
+    store.objects.set("lite0/v1/inputs/cat.f32", { data: Buffer.from("spoilt"), sha256: "0" });
+    store.objects.set("lite0/v2/inputs/dog.f32", { data: Buffer.from("spoilt"), sha256: "0" });
+    expect(await uploadModel(s3, "models", model(content, "v3"))).toMatchObject({ copied: 3, sent: 2 });
+  });
+
   it("gets over a cut connection and a store that is busy", async () => {
     store.faults.push("drop", 503, 503);
     expect(await uploadModel(s3, "models", model())).toMatchObject({ sent: 5 });

@@ -15,6 +15,9 @@ export class Store {
   readonly faults: (number | "drop")[] = [];
   readonly #server = createServer((request, response) => void this.#answer(request, response));
 
+  /** Keys of objects that were copied here. */
+  readonly copies: string[] = [];
+
   async start(): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
@@ -23,6 +26,15 @@ export class Store {
   stop(): void {
     this.#server.closeAllConnections();
     this.#server.close();
+  }
+
+  /** The folders below a prefix. */
+  #list({ searchParams }: URL): string {
+    const prefix = searchParams.get("prefix") ?? "";
+    const below = [...this.objects.keys()].filter((key) => key.startsWith(prefix));
+    const folders = new Set(below.map((key) => `${prefix}${key.slice(prefix.length).split("/")[0]}/`));
+    const common = [...folders].map((folder) => `<CommonPrefixes><Prefix>${folder}</Prefix></CommonPrefixes>`);
+    return `<ListBucketResult>${common.join("")}</ListBucketResult>`;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -42,6 +54,14 @@ export class Store {
     if (!request.headers.authorization?.startsWith("AWS4-HMAC-SHA256 Credential=key/"))
       return void end(403, "AccessDenied");
     if (bucket !== "models") return void end(404, "NoSuchBucket");
+    const from = request.headers["x-amz-copy-source"] as string | undefined;
+    if (method === "PUT" && from !== undefined) {
+      this.copies.push(key);
+      this.objects.set(key, this.objects.get(decodeURIComponent(from).split("/").slice(1).join("/"))!);
+      return void end(200, "", Buffer.from("<CopyObjectResult></CopyObjectResult>"));
+    }
+    if (method === "GET" && key === "")
+      return void end(200, "", Buffer.from(this.#list(new URL(request.url!, "http://store"))));
     if (method === "PUT") {
       this.objects.set(key, { data: Buffer.concat(chunks), sha256: request.headers["x-amz-meta-sha256"] as string });
       return void end(200);
