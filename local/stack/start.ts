@@ -56,11 +56,11 @@ export async function start(options: StartOptions): Promise<number> {
     const { engine, file } = await prepare(options, tools, nodes);
     console.log("Stack");
     const before = await outputsOf(engine, options.stack);
-    const code = await withLock(
-      measuring,
-      () => engine.attach(["up", "--yes", "--stack", options.stack, "--config-file", file, "--suppress-outputs"]),
-      () => tell("waiting for another measurement on this machine to end"),
-    );
+    const up = () =>
+      engine.attach(["up", "--yes", "--stack", options.stack, "--config-file", file, "--suppress-outputs"]);
+    const code = measures(options)
+      ? await withLock(measuring, up, () => tell("waiting for another measurement on this machine to end"))
+      : await up();
     if (code !== 0) {
       if (nodes) console.error(await unwellPods());
       return code;
@@ -173,6 +173,14 @@ function embeddedConfig(stack: string, tools: Toolchain, nodes: readonly StackNo
     images,
     ...(isInBucket ? {} : { model: { source: tools.model } }),
   };
+}
+
+/** Whether anything in the stack measures. */
+function measures({ stack, config }: StartOptions): boolean {
+  const merged = mergedConfig(stack, {}, config);
+  const isEnabled = (key: string, otherwise: boolean) =>
+    (merged[`${PROJECT}:${key}`] as { enabled?: boolean } | undefined)?.enabled ?? otherwise;
+  return isEnabled("benchmark", true) || isEnabled("training", false) || isEnabled("locust", false);
 }
 
 /** Where its images come from, and where its nodes look up registries. */
