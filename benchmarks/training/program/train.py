@@ -11,6 +11,7 @@ Each line of the log that begins with `training {` is for programs: events of al
 import json
 import os
 import platform
+import re
 import socket
 import sys
 import threading
@@ -174,6 +175,14 @@ def train(resolver, options):
     say("end")
 
 
+def reason(error):
+    """TensorFlow's errors are pages; who is gone is somewhere in them."""
+    gone = re.search(r"/job:(\w+)/replica:\d+/task:(\d+)", str(error))
+    if isinstance(error, tf.errors.UnavailableError) and gone:
+        return f"{gone[1]} {gone[2]} was lost, and what it knew with it"
+    return f"{type(error).__name__}: {' '.join(error.message.split())[:300]}"
+
+
 def main():
     options = json.loads(sys.argv[1])
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver(rpc_layer="grpc")
@@ -186,7 +195,7 @@ def main():
         say("error", message=f"not all processes of the training came: {error}")
         return 1
     except tf.errors.OpError as error:
-        say("error", message=f"{type(error).__name__}: {error.message.splitlines()[0][:300]}")
+        say("error", message=reason(error))
         return 1
     return 0
 
