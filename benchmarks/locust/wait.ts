@@ -40,7 +40,7 @@ export async function waitForMaster(
       const end = log.trim().split("\n").slice(-3).join(" | ");
       const why = isLate ? `has not ended after ${patienceSeconds} s (${phase})` : "failed";
       throw new UserError(
-        `Nothing was measured: Locust's master ${pod.metadata.name} ${why}. Its log ends with: ${end || "nothing"}`,
+        `Nothing was measured: Locust's master ${pod.metadata.name} ${why}. Its log ends with: ${end || "nothing"}. To try the same again, raise locust.rerun.`,
       );
     }
     if (isLate) throw new UserError(`Nothing was measured: after ${patienceSeconds} s Job ${job.name} has no pod.`);

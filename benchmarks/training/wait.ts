@@ -118,5 +118,6 @@ async function whyFailed(
     ...[...details.flat(), ...lost].map((text) => `${text}.`),
   ]
     .filter(Boolean)
+    .concat("To try the same again, raise training.rerun.")
     .join(" ");
 }

@@ -12,6 +12,7 @@ const training = (...sets: string[]) =>
     "training.batch=4",
     "training.steps=10",
     "training.warmupSteps=2",
+    "training.memory=1Gi",
     "training.maxDrift=10", // a machine for tests is not a quiet one
     ...sets,
   ]);

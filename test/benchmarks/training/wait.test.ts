@@ -96,7 +96,7 @@ describe("waiting for a training", () => {
     const message = "TFJob serving/training has failed because 1 Chief replica(s) failed.";
     const failed = wait({ conditions: [running, [{ type: "Failed", status: "True", message }]], logs });
     await expect(failed).rejects.toThrow(
-      `Nothing was measured: the training failed. ${message} chief 0: UnavailableError: ps 0 is gone.`,
+      `Nothing was measured: the training failed. ${message} chief 0: UnavailableError: ps 0 is gone. To try the same again, raise training.rerun.`,
     );
   });
 
