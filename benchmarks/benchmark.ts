@@ -1,12 +1,13 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import type { Access } from "../components/gateway/gateway.ts";
 import { labelsOf } from "../components/labels.ts";
 import type { CpuPlan, NodeTopology } from "../components/serving/cpuPlan.ts";
 import type { InferenceService } from "../components/serving/inferenceService.ts";
 import type { FetchArgs } from "../components/storage/fetch/container.ts";
 import { defaultTimeoutSeconds } from "./client/pacer.ts";
-import { CLIENT_PORT, type ClientPodArgs, coordinatorPod } from "./jobPod.ts";
+import { CLIENT_PORT, type ClientPodArgs, coordinatorPod, TRUST_FOLDER } from "./jobPod.ts";
 import { experimentKey } from "./key.ts";
 import { placementOf } from "./placement.ts";
 import { parseResult, type Result } from "./result.ts";
@@ -16,6 +17,8 @@ import { workerJob, workerSelector } from "./workerJob.ts";
 export interface BenchmarkArgs {
   readonly namespace: string;
   readonly service: InferenceService;
+  /** What stands before the servers, if the load is to go through it. */
+  readonly through?: Access;
   readonly plan: CpuPlan;
   /** The nodes that the plan is of. */
   readonly topology: readonly NodeTopology[];
@@ -111,9 +114,10 @@ export class Benchmark extends pulumi.ComponentResource {
       clientName,
       specName,
       tokenName: token.length > 0 ? `${name}-token` : undefined,
+      trustName: args.through?.secretName,
       spec,
     };
-    const ready = [service, bundle, experiment, ...token];
+    const ready = [service, bundle, experiment, ...token, ...listOf(opts?.dependsOn)];
     const workersName = `${name}-workers-${spec.key}`;
     const workers = spec.workers
       ? [
@@ -162,22 +166,29 @@ export class Benchmark extends pulumi.ComponentResource {
   }
 }
 
+function listOf(dependsOn: pulumi.ComponentResourceOptions["dependsOn"]): pulumi.Input<pulumi.Resource>[] {
+  if (dependsOn === undefined) return [];
+  return Array.isArray(dependsOn) ? dependsOn : [dependsOn as pulumi.Resource];
+}
+
 /** The experiment as the client reads it. Its key covers all of it, what the servers run, and the client's code. */
 export function benchmarkSpec(name: string, args: BenchmarkArgs): BenchmarkSpec {
   const { namespace, service, plan, target, load, threads, thresholds, readySeconds, rerun, client, image, inputs } =
     args;
   const { host, ports } = service.endpoint;
+  const { through } = args;
   const clientCpus = plan.nodes[0].clientCpus ?? undefined;
   const placement = placementOf(plan, args.topology);
   const count = plan.nodes.reduce((sum, { instances }) => sum + instances.length, 0);
   const chosen = {
-    target: { ...target, host, port: portOf(ports, target.protocol) },
+    target: { ...target, ...(through ? targetOf(through) : { host, port: portOf(ports, target.protocol) }) },
     load,
     ...(threads > 1 ? { threads } : {}),
     ...(args.control ? { control: { port: CLIENT_PORT } } : {}),
     thresholds,
     servers: {
       namespace,
+      ...(through ? { host } : {}),
       selector: Object.entries(service.selector)
         .map(([key, value]) => `${key}=${value}`)
         .join(","),
@@ -195,6 +206,7 @@ export function benchmarkSpec(name: string, args: BenchmarkArgs): BenchmarkSpec 
       plan: plan.nodes,
       model: inputs.prefix,
       images: { client: image, server: service.image },
+      ...(through ? { path: "gateway" } : {}),
       rerun,
     },
   };
@@ -207,6 +219,27 @@ export function benchmarkSpec(name: string, args: BenchmarkArgs): BenchmarkSpec 
       ? { workers: { namespace, selector: workerSelector(name, key), count: args.pods, port: CLIENT_PORT } }
       : {}),
     result: { namespace, configMap: `${name}-result-${key}` },
+  };
+}
+
+/** Over TLS, under the name that the certificate has. */
+function targetOf({
+  address,
+  port,
+  host,
+  hasCa,
+  isMutual,
+}: Access): Pick<Target, "host" | "port" | "authority" | "tls"> {
+  const file = (name: string) => `${TRUST_FOLDER}/${name}`;
+  return {
+    host: address,
+    port,
+    authority: host,
+    tls: {
+      ...(hasCa ? { caFile: file("ca.crt") } : {}),
+      ...(isMutual ? { certFile: file("tls.crt"), keyFile: file("tls.key") } : {}),
+      serverName: host,
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import type { types } from "@pulumi/kubernetes";
 import { restrictedContainer, restrictedPod } from "../components/restricted.ts";
 import type { CpuPlan } from "../components/serving/cpuPlan.ts";
-import { type FetchArgs, fetchContainer, fetchVolume } from "../components/storage/fetch/container.ts";
+import { type FetchArgs, fetchContainer, fetchPod, fetchVolumes } from "../components/storage/fetch/container.ts";
 import type { BenchmarkSpec } from "./spec.ts";
 
 /** What the pods of the benchmark's Jobs have in common. */
@@ -14,7 +14,12 @@ export interface ClientPodArgs {
   readonly spec: BenchmarkSpec;
   readonly plan: CpuPlan;
   readonly inputs: FetchArgs & { readonly subPath: string };
+  /** Secret with the PEM files that `spec.target.tls` names. */
+  readonly trustName: string | undefined;
 }
+
+/** Where those files are. */
+export const TRUST_FOLDER = "/trust";
 
 /** Where a pod that coordinates workers or can be controlled listens, and each worker. */
 export const CLIENT_PORT = 7070;
@@ -59,7 +64,7 @@ export function workerPod(args: ClientPodArgs, labels: Readonly<Record<string, s
 }
 
 function clientPod(
-  { image, clientName, specName, tokenName, spec, plan, inputs }: ClientPodArgs,
+  { image, clientName, specName, tokenName, trustName, spec, plan, inputs }: ClientPodArgs,
   own: {
     command: string[];
     hasInputs: boolean;
@@ -71,6 +76,7 @@ function clientPod(
   const listening = own.isListening ? { ports: [{ name: "client", containerPort: CLIENT_PORT }] } : {};
   return {
     ...restrictedPod,
+    ...fetchPod(inputs),
     restartPolicy: "Never",
     ...own.pod,
     // CPUs are set apart on every node; the client takes those of the first.
@@ -94,6 +100,7 @@ function clientPod(
           { name: "spec", mountPath: "/spec", readOnly: true },
           { name: "inputs", mountPath: "/inputs", readOnly: true },
           ...(tokenName === undefined ? [] : [{ name: "token", mountPath: "/token", readOnly: true }]),
+          ...(trustName === undefined ? [] : [{ name: "trust", mountPath: TRUST_FOLDER, readOnly: true }]),
         ],
       },
     ],
@@ -101,8 +108,9 @@ function clientPod(
       { name: "client", configMap: { name: clientName } },
       { name: "spec", configMap: { name: specName } },
       { name: "inputs", emptyDir: {} },
-      ...(own.hasInputs ? [fetchVolume(inputs)] : []),
+      ...(own.hasInputs ? fetchVolumes(inputs) : []),
       ...(tokenName === undefined ? [] : [{ name: "token", secret: { secretName: tokenName } }]),
+      ...(trustName === undefined ? [] : [{ name: "trust", secret: { secretName: trustName, defaultMode: 0o440 } }]),
     ],
   };
 }

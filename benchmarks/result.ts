@@ -8,18 +8,19 @@ import { UserError } from "../error.ts";
  */
 export const schemaVersion = 2;
 
-const object = <P extends Record<string, TSchema>>(description: string, properties: P) =>
+export const object = <P extends Record<string, TSchema>>(description: string, properties: P) =>
   Type.Object(properties, { description, additionalProperties: false });
-const text = (description: string) => Type.String({ description });
+export const text = (description: string) => Type.String({ description });
 const number = (description: string) => Type.Number({ description });
-const amount = (description: string) => Type.Number({ description, minimum: 0 });
-const count = (description: string) => Type.Integer({ description, minimum: 0 });
-const instant = (description: string) => Type.String({ description, format: "date-time" });
-const orNull = <T extends TSchema>(schema: T, when: string) => {
+export const amount = (description: string) => Type.Number({ description, minimum: 0 });
+export const count = (description: string) => Type.Integer({ description, minimum: 0 });
+export const instant = (description: string) => Type.String({ description, format: "date-time" });
+export const orNull = <T extends TSchema>(schema: T, when: string) => {
   const { description, ...rest } = schema as T & { description?: string };
   return Type.Union([rest as T, Type.Null()], { description: `${description ?? ""} Null ${when}.`.trim() });
 };
-const byName = <T extends TSchema>(value: T, description: string) => Type.Record(Type.String(), value, { description });
+export const byName = <T extends TSchema>(value: T, description: string) =>
+  Type.Record(Type.String(), value, { description });
 
 const percentile = (p: string, samples: number) =>
   orNull(amount(`${p} of the samples took at most this long, in milliseconds.`), `with fewer than ${samples} samples`);
@@ -372,28 +373,36 @@ export type Series = Result["series"];
  *
  * @throws UserError that names the first places where the text does not follow the schema
  */
-export function parseResult(text: string): Result {
+export const parseResult = (text: string): Result => parseAs(ResultSchema, text, "benchmark");
+
+/** The same for a result of another schema, which has a `schemaVersion` too. */
+export function parseAs<S extends TSchema & { properties: { schemaVersion: { const: number } } }>(
+  schema: S,
+  text: string,
+  noun: string,
+): Static<S> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new UserError(`The benchmark result is not JSON: ${(error as Error).message}`);
+    throw new UserError(`The ${noun} result is not JSON: ${(error as Error).message}`);
   }
   const version = (value as { schemaVersion?: unknown } | null)?.schemaVersion;
-  if (version !== undefined && version !== schemaVersion)
+  const known = schema.properties.schemaVersion.const;
+  if (version !== undefined && version !== known)
     throw new UserError(
-      `The benchmark result has schema version ${JSON.stringify(version)}; this program reads ${schemaVersion}.`,
+      `The ${noun} result has schema version ${JSON.stringify(version)}; this program reads ${known}.`,
       "Measure again with this version, or read it with the version that wrote it.",
     );
-  if (Value.Check(ResultSchema, value)) return value;
-  const faults = Value.Errors(ResultSchema, value)
+  if (Value.Check(schema, value)) return value as Static<S>;
+  const faults = Value.Errors(schema, value)
     .filter(({ keyword }) => keyword !== "boolean") // says nothing that additionalProperties does not say
     .map(({ instancePath, message, params }) => {
       const names = Object.values(params ?? {}).find(Array.isArray);
       const found = names ? "" : `, not ${JSON.stringify(Value.Pointer.Get(value, instancePath))?.slice(0, 80)}`;
       return `  ${instancePath || "/"} ${message}${found}`;
     });
-  throw new UserError("The benchmark result does not follow its schema:", ...faults.slice(0, 5));
+  throw new UserError(`The ${noun} result does not follow its schema:`, ...faults.slice(0, 5));
 }
 
 if (import.meta.main) {

@@ -155,6 +155,8 @@ export interface Thresholds {
 
 export interface ServerSet {
   readonly namespace: string;
+  /** Name that stands for the pods' addresses, where the target is something in front of them. Default: the target's host. */
+  readonly host?: string;
   /** Label selector of every server pod of this service, of whichever plan. */
   readonly selector: string;
   /** Value of the label `inference-stack/plan` that the pods must carry. */

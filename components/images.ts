@@ -6,6 +6,10 @@ export const publicImages = {
   /** Object store. The last image its project published. */
   minio:
     "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z@sha256:14cea493d9a34af32f524e538b8346cf79f3321eff8e708c1e2960462bd8936e",
+  /** Ceph's daemons; Rook's charts name their other images themselves. */
+  ceph: "quay.io/ceph/ceph:v20.2.4-20260818",
+  /** Registry of images. */
+  registry: "docker.io/library/registry:3.1.1",
   /** Runs the load client and the program that fetches models. Needs taskset when CPUs are reserved for the client. */
   node: "docker.io/library/node:24.21.0-bookworm",
   /** Model server. Our models for its Python backend need OpenVINO, NumPy and Pillow in it. */
@@ -24,8 +28,18 @@ export const publicImages = {
   "tfserving-proxy": "docker.io/seldonio/tfserving-proxy:1.16.0",
   /** Operator of the engine `seldon`: of the last line under the Apache licence. */
   "seldon-operator": "docker.io/seldonio/seldon-core-operator:1.16.0",
+  /** Operator of TFJobs: the last line that has them. */
+  "training-operator": "ghcr.io/kubeflow/training-v1/training-operator:v1-93c5489",
+  /** Python with TensorFlow, for training. */
+  training: "docker.io/tensorflow/tensorflow:2.21.0",
+  /** Locust. For gRPC it needs grpcio and grpcio-tools in it. */
+  locust: "docker.io/locustio/locust:2.46.3",
   /** Serves the metrics API that autoscaling reads. */
   "metrics-server": "registry.k8s.io/metrics-server/metrics-server:v0.9.0",
+  /** Control plane of the gateway. */
+  istiod: "docker.io/istio/pilot:1.31.1",
+  /** The gateway itself. */
+  envoy: "docker.io/envoyproxy/envoy:v1.40.0",
 } as const;
 
 export type ImageName = keyof typeof publicImages;

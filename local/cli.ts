@@ -128,6 +128,7 @@ const benches = {
   memory: "client/memory.ts",
   path: "path.ts",
   preview: "preview.ts",
+  gateway: "gateway.ts",
   repeat: "repeat.ts",
 };
 
@@ -137,7 +138,7 @@ program
   .addArgument(
     new Argument(
       "[name]",
-      "client: the load client against its peers; truth, slip, memory: whether it can be believed; path: the whole path against raw OpenVINO; preview: how long one takes; repeat: 20 runs of the unchanged stack",
+      "client: the load client against its peers; truth, slip, memory: whether it can be believed; path: the whole path against raw OpenVINO, and through the gateway against past it; gateway: only that; preview: how long one takes; repeat: 20 runs of the unchanged stack",
     )
       .choices(Object.keys(benches))
       .default("path"),

@@ -8,9 +8,14 @@ import { PlanError, planCpus } from "../components/serving/cpuPlan.ts";
 import { parseManifest } from "../components/storage/manifest.ts";
 import { COMBINED, combinationProblems } from "./combinations.ts";
 import { describeFaults } from "./faults.ts";
+import { GATEWAY_PARTS, gatewayProblems } from "./gateway.ts";
 import { loadProblems } from "./load.ts";
+import { LOCUST_PARTS, locustProblems } from "./locust.ts";
+import { objectStoreProblems } from "./objectStore.ts";
+import { registryProblems } from "./registry.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { SERVING, serverProblems } from "./server.ts";
+import { TRAINING_PARTS, trainingProblems } from "./training.ts";
 
 /** A stack's config, complete and consistent. `model.version` is there whether it was given or read from `model.source`. */
 export type StackConfig = Config & { readonly model: { readonly version: string } };
@@ -59,6 +64,11 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
     ...(isRight(...COMBINED) ? combinationProblems(value) : []),
     ...model.problems,
     ...(isServable ? serverProblems(value) : []),
+    ...(isRight(...LOCUST_PARTS) ? locustProblems(value) : []),
+    ...(isRight(...TRAINING_PARTS) ? trainingProblems(value) : []),
+    ...(isRight("objectStore", "ceph", "cluster") ? objectStoreProblems(value) : []),
+    ...(isRight(...GATEWAY_PARTS) ? gatewayProblems(value) : []),
+    ...(isRight("registry", "objectStore", "images") ? registryProblems(value) : []),
     ...(isRight("benchmark") ? loadProblems(value.benchmark) : []),
   ];
   return faults.length > 0

@@ -2,6 +2,8 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { Benchmark } from "../benchmarks/benchmark.ts";
 import { bundleClient } from "../benchmarks/client/bundle.ts";
+import { DISCOVERY } from "../components/gateway/definitions.ts";
+import { Gateway, Route } from "../components/gateway/gateway.ts";
 import { publicImages } from "../components/images.ts";
 import { labelsOf } from "../components/labels.ts";
 import { ENFORCE_BASELINE, ENFORCE_RESTRICTED } from "../components/restricted.ts";
@@ -15,20 +17,24 @@ import { seldonOperator } from "../components/serving/seldon/install.ts";
 import { PINNED_CPU_REQUEST } from "../components/serving/serverPod.ts";
 import { bundleFetch } from "../components/storage/fetch/bundle.ts";
 import { ModelUpload } from "../components/storage/modelUpload.ts";
-import { ObjectStore } from "../components/storage/objectStore.ts";
 import { readConfig } from "./config.ts";
+import { costOf, gatewayFiles, gatewayWarnings, type Path } from "./gateway.ts";
 import { loadOf } from "./load.ts";
+import { locustOf, locustOutput } from "./locust.ts";
+import { cephOf, objectStoreOf } from "./objectStore.ts";
+import { registryOf } from "./registry.ts";
 import { scalingOf } from "./scaling.ts";
 import { modelServerOf, requestsOf, serverWarnings, transformerOf } from "./server.ts";
+import { trainingOf } from "./training.ts";
 
 const config = readConfig();
 const { cluster, model, autoscaling, benchmark: measure } = config;
 const { executor } = config.seldon;
 const isSeldon = config.engine === "seldon";
-const images = { ...publicImages, ...config.images };
+const ownImages = { ...publicImages, ...config.images };
 const cpuPlan = planCpus({ ...config, nodes: cluster.nodes });
 const requests = requestsOf(config);
-for (const warning of serverWarnings(config)) pulumi.log.warn(warning);
+for (const warning of [...serverWarnings(config), ...gatewayWarnings(config)]) pulumi.log.warn(warning);
 const [client, fetchProgram] = await Promise.all([bundleClient(), bundleFetch()]);
 
 const provider = new k8s.Provider("cluster", {
@@ -44,14 +50,26 @@ const name = `inference-${pulumi
 const level = isSeldon && executor.enabled ? ENFORCE_BASELINE : ENFORCE_RESTRICTED;
 const namespace = new k8s.core.v1.Namespace(
   "inference",
-  { metadata: { name, labels: { ...labelsOf("inference", name), ...level } } },
+  {
+    metadata: {
+      name,
+      labels: { ...labelsOf("inference", name), ...level, ...(config.gateway.enabled ? DISCOVERY : {}) },
+    },
+  },
   { provider },
 );
 const place = { namespace: name, domain: cluster.domain };
 
-const store = new ObjectStore(
-  "object-store",
-  { ...place, ...config.objectStore, image: images.minio },
+const ceph = cephOf(config, ownImages, { provider });
+const store = objectStoreOf("object-store", config, { ...place, ceph }, ownImages, {
+  provider,
+  dependsOn: ceph ? [namespace, ceph] : [namespace],
+});
+
+const { registry, images, pushed } = registryOf(
+  "registry",
+  config,
+  { ...place, images: ownImages, store },
   { provider, dependsOn: [namespace] },
 );
 
@@ -62,19 +80,40 @@ const upload = new ModelUpload(
     version: model.version,
     source: model.source,
     store,
-    kubeconfig: cluster.kubeconfig,
-    context: cluster.context,
+    cluster,
     image: images.node,
+    pullSecret: registry?.pullSecret,
     fetchProgram,
   },
-  { provider, dependsOn: [namespace] },
+  { provider, dependsOn: [namespace, ...pushed] },
 );
+
+const gateway = config.gateway.enabled
+  ? new Gateway(
+      "gateway",
+      {
+        ...config.gateway,
+        ...gatewayFiles(config),
+        served: name,
+        domain: cluster.domain,
+        isMutual: config.gateway.mtls.enabled,
+        images,
+      },
+      { provider, dependsOn: [namespace] },
+    )
+  : undefined;
 
 const operator = isSeldon
   ? seldonOperator(
       "seldon-operator",
-      { ...config.seldon, watched: name, image: images["seldon-operator"], executorPort: executor.httpPort },
-      { provider, dependsOn: [namespace] },
+      {
+        ...config.seldon,
+        watched: name,
+        image: images["seldon-operator"],
+        executorPort: executor.httpPort,
+        gateway: gateway?.gateway,
+      },
+      { provider, dependsOn: gateway ? [namespace, gateway] : [namespace] },
     )
   : [];
 const throughExecutor = executor.enabled
@@ -95,6 +134,21 @@ const service = new InferenceService(
   },
   { provider, dependsOn: [upload, ...operator] },
 );
+
+const route = gateway
+  ? new Route(
+      "route",
+      {
+        ...place,
+        service,
+        gateway,
+        timeoutSeconds: config.gateway.timeout,
+        maxConnections: config.gateway.maxConnections,
+        hasSeldonRoutes: isSeldon,
+      },
+      { provider, dependsOn: [service] },
+    )
+  : undefined;
 
 const metricsApi = config.metricsServer.enabled
   ? [
@@ -118,38 +172,68 @@ const autoscaler = autoscaling.enabled
   : [];
 
 const inputs = { ...upload.fetch, subPath: requests.folder };
-const experiment = measure.enabled
-  ? new Benchmark(
-      "benchmark",
-      {
-        namespace: name,
-        service,
-        plan: cpuPlan,
-        topology: config.topology,
-        target: {
-          protocol: measure.protocol,
-          model: requests.name,
-          input: requests.input,
-          output: requests.output,
-        },
-        load: loadOf(measure),
-        scaling: scalingOf(config, service.scaleTargets.length),
-        threads: measure.threads,
-        pods: measure.pods,
-        control: measure.control,
-        thresholds: measure.thresholds,
-        readySeconds: config.server.readySeconds,
-        rerun: measure.rerun,
-        image: images.node,
-        client,
-        inputs,
+const measureBy = (path: Path, named: string, after: pulumi.Resource[]) =>
+  new Benchmark(
+    named,
+    {
+      namespace: name,
+      service,
+      through: path === "gateway" ? gateway?.access : undefined,
+      plan: cpuPlan,
+      topology: config.topology,
+      target: {
+        protocol: measure.protocol,
+        model: requests.name,
+        input: requests.input,
+        output: requests.output,
       },
-      { provider, dependsOn: [namespace, ...autoscaler] },
-    )
-  : undefined;
+      load: loadOf(measure),
+      scaling: scalingOf(config, service.scaleTargets.length),
+      threads: measure.threads,
+      pods: measure.pods,
+      control: measure.control,
+      thresholds: measure.thresholds,
+      readySeconds: config.server.readySeconds,
+      rerun: measure.rerun,
+      image: images.node,
+      client,
+      inputs,
+    },
+    { provider, dependsOn: [namespace, ...autoscaler, ...after] },
+  );
+const routes = route ? [route] : [];
+const experiment = measure.enabled ? measureBy(measure.path, "benchmark", routes) : undefined;
+const otherPath = measure.path === "gateway" ? "service" : "gateway";
+const other =
+  experiment && measure.comparePaths
+    ? measureBy(otherPath, `benchmark-${otherPath}`, [experiment, ...routes])
+    : undefined;
+
+// One measurement after the other: together they would measure each other.
+const measured = [other ?? experiment ?? service];
+const locustRun = await locustOf(
+  "locust",
+  config,
+  { namespace: name, images, service, plan: cpuPlan, inputs },
+  { provider, dependsOn: [namespace, ...measured] },
+);
+const trainer = await trainingOf(
+  "training",
+  config,
+  { namespace: name, images, pullSecret: registry?.pullSecret },
+  { provider, dependsOn: [namespace, ...pushed, ...(locustRun ? [locustRun] : measured)] },
+);
 
 /** Where the servers answer, inside the cluster. */
 export const endpoint = service.endpoint;
+/** The bucket with the models, as the servers see it. */
+export const objectStore = store.bucket;
+/** The registry of images, and what nodes have to be told that this machine does not see. */
+export const imageRegistry = registry && {
+  host: registry.host,
+  pullSecret: registry.pullSecret,
+  trust: registry.trust,
+};
 /** Which CPUs each server was given. */
 export const plan = { pinning: config.pinning, ...cpuPlan };
 /** The whole result of the benchmark, and of it what is read at a glance. */
@@ -159,3 +243,14 @@ export const latencyMs = experiment?.result.latencyMs;
 export const verdict = experiment?.result.verdict;
 /** How the autoscaler met the load; null without one. */
 export const scaling = experiment?.result.apply(({ scaling }) => scaling ?? null) ?? null;
+/** Where Locust's web page is; without it, what its run measured and its own tables. */
+export const locust = locustOutput(locustRun);
+/** The whole result of the training benchmark. */
+export const training = trainer?.result;
+/** Which way the requests went. */
+export const path = experiment && measure.path;
+/** Where clients in the cluster reach the servers over TLS, and the authority to trust. */
+export const ingress = gateway && { ...gateway.access, ca: gateway.ca };
+/** What the way through the gateway costs, if both ways were measured. */
+export const gatewayCost =
+  experiment && other && pulumi.all([experiment.result, other.result]).apply(([a, b]) => costOf(measure.path, a, b));

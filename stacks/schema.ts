@@ -33,8 +33,26 @@ const image = (description: string) => Type.Optional(text(description));
 
 /** Names become Kubernetes names and labels. */
 const NAME = "^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$";
+/** A DNS name of at least two parts. */
+const HOST_NAME = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)+$";
 /** Names of cluster nodes may contain dots. */
 const NODE_NAME = "^[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?$";
+
+/** Names of buckets, as S3 has them. */
+const BUCKET = "^[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]$";
+
+/** What pods of the servers and of the load client run. */
+const SERVED_IMAGES = ["node", "triton", "ovms", "ovms-tensorflow-serving", "mlserver"] as const;
+
+const secretReference = (description: string) =>
+  object(
+    description,
+    {
+      namespace: text("Its namespace.", { pattern: NAME }),
+      name: text("Its name.", { pattern: NODE_NAME }),
+    },
+    true,
+  );
 
 const coreList = Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1 });
 
@@ -178,11 +196,207 @@ export const ConfigSchema = Type.Object(
         300,
       ),
     }),
-    objectStore: object("Where models are kept.", {
-      backend: choice("Which store.", ["minio"]),
+    objectStore: object("Where models are kept (docs/object-store.md).", {
+      backend: choice(
+        "Which store: `minio`, deployed by the stack; `ceph`, the object store of `ceph`; `external`, a bucket that is there already.",
+        ["minio", "ceph", "external"],
+      ),
+      size: quantity("Size of MinIO's volume.", "10Gi"),
+      storageClass: Type.Optional(text("Storage class of its volume. Default: the cluster's.")),
+      protect: flag(
+        "Refuse to destroy or replace a store that the stack deployed, and keep its volume. Set it to false before `pulumi destroy`.",
+        true,
+      ),
+      external: Type.Optional(
+        object(
+          "The bucket of the backend `external`.",
+          {
+            endpoint: text("URL without the bucket, for pods and for the machine that runs Pulumi.", {
+              pattern: "^https?://[^/]+/?$",
+            }),
+            region: text("Its region.", { default: "us-east-1" }),
+            bucket: text("Its name; it has to exist.", { pattern: BUCKET, default: "models" }),
+            secret: secretReference(
+              "Secret with the keys `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, which may read the bucket.",
+            ),
+            uploadSecret: Type.Optional(secretReference("The same, which may write. Default: `secret`.")),
+            ca: Type.Optional(
+              text("PEM file of the authority that vouches for the endpoint. Default: those that everyone knows."),
+            ),
+          },
+          true,
+        ),
+      ),
+    }),
+    gateway: object("Istio's ingress gateway with TLS in front of the servers (docs/gateway.md).", {
+      enabled: flag("Have one.", false),
+      mode: choice(
+        "Where it comes from: `manifests` of this program (istiod and a stock Envoy), Istio's official `chart`s, or it is `installed` already.",
+        ["manifests", "chart", "installed"],
+      ),
+      host: text("DNS name under which clients reach the servers.", {
+        pattern: HOST_NAME,
+        default: "inference.internal",
+      }),
+      namespace: text("Namespace of the gateway's Envoys and of its certificate; it must be its own.", {
+        pattern: NAME,
+        default: "istio-ingress",
+      }),
+      service: text("Name of the Envoys' Service.", { pattern: NAME, default: "istio-ingressgateway" }),
+      label: text("Value of the label `istio` of the Envoys.", { pattern: NAME, default: "ingressgateway" }),
+      serviceType: choice("Type of that Service: whether the gateway can be reached from outside the cluster.", [
+        "ClusterIP",
+        "NodePort",
+        "LoadBalancer",
+      ]),
+      replicas: count("Envoys.", 1, 1),
+      readySeconds: count(
+        "How long istiod and the Envoys may each take to come up, in seconds; the first time this includes pulling the image.",
+        10,
+        180,
+      ),
+      threads: count("Event loops of each Envoy.", 1, 2),
+      memory: quantity("Memory of each Envoy.", "512Mi"),
+      timeout: Type.Number({
+        description: "A request that has not been answered after this long is ended, in seconds.",
+        exclusiveMinimum: 0,
+        default: 60,
+      }),
+      maxConnections: count(
+        "Most connections at once: from clients to each Envoy, and from it to the servers.",
+        1,
+        10000,
+      ),
+      istiod: object("Istio's control plane.", {
+        cpu: cpu("CPU it requests; it has no limit.", "50m"),
+        memory: quantity("Memory it may use. It grows with the number of Services and routes.", "512Mi"),
+      }),
+      tls: object("The gateway's certificate. Default: one of an authority of the stack's own.", {
+        certificateFile: Type.Optional(
+          text("PEM file of your own certificate for `host`, and after it those of the authorities in between."),
+        ),
+        keyFile: Type.Optional(text("PEM file of its private key; kept as a secret from here on.")),
+        caFile: Type.Optional(
+          text("PEM file of the authority that vouches for it. Default: one that the load client's Node trusts."),
+        ),
+      }),
+      mtls: object("Mutual TLS.", {
+        enabled: flag("Clients have to show a certificate too.", false),
+        caFile: Type.Optional(
+          text("PEM file of the authority that vouches for the clients. Default: the stack's own."),
+        ),
+        certificateFile: Type.Optional(text("PEM file of the certificate that the load client shows.")),
+        keyFile: Type.Optional(text("PEM file of its private key.")),
+      }),
+    }),
+    ceph: object("Ceph by Rook, for volumes and buckets (docs/ceph.md). Not on the embedded cluster.", {
+      enabled: flag("Have it.", false),
+      namespace: text("Namespace of Rook and of the cluster; it must be its own.", {
+        pattern: NAME,
+        default: "rook-ceph",
+      }),
+      nodes: Type.Array(
+        object(
+          "One node.",
+          {
+            name: text("Value of the node's label `kubernetes.io/hostname`.", { pattern: NODE_NAME }),
+            devices: Type.Array(text("Path of a device.", { pattern: "^/dev/" }), {
+              description:
+                "Whole disks or partitions that Ceph may have, best as `/dev/disk/by-id/...`. What is on them is lost.",
+              minItems: 1,
+            }),
+          },
+          true,
+        ),
+        { description: "Nodes whose disks it uses. It never takes a disk that is not named here.", default: [] },
+      ),
+      mons: Type.Enum([3, 5, 1], {
+        description: "Monitors, each on a node of its own. With 1 the cluster stands still whenever its node does.",
+        default: 3,
+      }),
+      isDefaultClass: flag("Make its volumes those of claims that name no storage class.", true),
+      retention: object("What stays when things are deleted.", {
+        volumes: choice("A volume, when its claim is deleted.", ["Delete", "Retain"]),
+        buckets: choice("A bucket, when its claim or the object store is deleted.", ["Retain", "Delete"]),
+        disks: choice(
+          "What is on the disks, when the cluster is deleted. Set `Delete` by an update of its own right before `pulumi destroy`: from then on Rook no longer looks after the cluster.",
+          ["Retain", "Delete"],
+        ),
+      }),
+    }),
+    registry: object("A registry of images in the cluster (docs/registry.md).", {
+      enabled: flag("Have one.", false),
+      backend: choice("Where it keeps images: on a `volume` of its own, or in a bucket of the stack's MinIO.", [
+        "volume",
+        "objectStore",
+      ]),
       size: quantity("Size of its volume.", "10Gi"),
       storageClass: Type.Optional(text("Storage class of its volume. Default: the cluster's.")),
-      protect: flag("Keep the volume, and refuse to destroy or replace the store.", false),
+      protect: flag("Refuse to destroy or replace it, and keep its volume.", false),
+      collect: text(
+        "When it deletes what no image needs any more, in the syntax of cron (UTC). It does not answer for some seconds then. `never`: never.",
+        { default: "0 3 * * 0" },
+      ),
+      images: Type.Array(Type.Enum([...SERVED_IMAGES]), {
+        description: "Images that are pushed into it and that the stack's pods pull from it.",
+        default: [],
+      }),
+      archives: Type.Optional(
+        Type.Object(Object.fromEntries(SERVED_IMAGES.map((name) => [name, Type.Optional(text("Path of a file."))])), {
+          description:
+            "Files with these images, as `docker save` writes them. Filled in by `npm start` on the embedded cluster.",
+          additionalProperties: false,
+        }),
+      ),
+      certsFolders: Type.Optional(
+        Type.Array(text("Path of a folder."), {
+          description:
+            "Of each node: containerd's folder of registry settings (`config_path`), where this machine sees it. Filled in by `npm start` on the embedded cluster; docs/registry.md says what to do on others.",
+        }),
+      ),
+    }),
+    locust: object("Locust beside the load client (docs/locust.md).", {
+      enabled: flag("Run it at all.", false),
+      headless: flag("Make one run without the web page and hand its result back.", false),
+      users: count("Users that each send the next request when the last was answered.", 1, 4),
+      spawnRate: Type.Number({ description: "Users that are started per second.", exclusiveMinimum: 0, default: 4 }),
+      workers: count("Pods that make the load.", 1, 1),
+      duration: count("Headless: length of the run after all users have been started, in seconds.", 1, 30),
+      port: Type.Integer({
+        description: "Port of the web page's Service.",
+        minimum: 1024,
+        maximum: 65535,
+        default: 8089,
+      }),
+      protocol: oneOf("What it speaks; the server has to speak it too. Default: `benchmark.protocol`.", [
+        "v2-grpc",
+        "v2-rest",
+        "seldon-grpc",
+        "seldon-rest",
+      ]),
+      rerun: count("Headless: raise it to run the same again.", 0, 0),
+    }),
+    training: object("A training benchmark: a TFJob of Kubeflow with parameter servers (docs/training.md).", {
+      enabled: flag("Train at all.", false),
+      operator: choice(
+        "Where the operator of TFJobs comes from: `manifests` of this program, the `official` ones, or it is `installed` already.",
+        ["manifests", "official", "installed"],
+      ),
+      namespace: text("Namespace of the operator; it must be its own.", { pattern: NAME, default: "kubeflow" }),
+      model: choice("Which network is trained, from random weights and on synthetic images.", ["resnet50", "alexnet"]),
+      imageSize: Type.Optional(count("Width and height of the images. Default: 224; of alexnet 227.", 32)),
+      batch: count("Images in one step of one worker.", 1, 32),
+      steps: count("Measured steps per worker.", 1, 100),
+      warmupSteps: count("Steps per worker before them; the first ones are slow.", 1, 10),
+      workers: count("Workers, which compute the steps.", 1, 1),
+      ps: count("Parameter servers, which keep the variables.", 1, 1),
+      learningRate: Type.Number({ description: "Rate of the gradient descent.", exclusiveMinimum: 0, default: 0.001 }),
+      seed: count("Seeds the images.", 0, 1),
+      cpu: cpu("CPU that each process requests; none has a limit.", "100m"),
+      memory: quantity("Memory that each process may use.", "2Gi"),
+      timeout: seconds("After this long the training has failed", 60, 1800),
+      maxDrift: share("Largest relative difference of a worker's rate between the halves of its steps.", 0.2),
+      rerun: count("Raise it to train the same again.", 0, 0),
     }),
     metricsServer: object("metrics-server, for clusters that do not have it yet.", {
       enabled: flag("Install it. Many clusters have it already.", false),
@@ -225,6 +439,8 @@ export const ConfigSchema = Type.Object(
     }),
     images: object("Image references in the place of the public ones (components/images.ts).", {
       minio: image("Object store."),
+      ceph: image("Ceph's daemons."),
+      registry: image("Registry of images."),
       node: image("Node.js, for the load client and for fetching models."),
       triton: image("Triton Inference Server."),
       ovms: image("OpenVINO Model Server."),
@@ -234,7 +450,12 @@ export const ConfigSchema = Type.Object(
       transformer: image("Decodes JPEG files in front of dlrs."),
       "tfserving-proxy": image("Seldon's proxy between that and the server."),
       "seldon-operator": image("Operator of the engine `seldon`."),
+      "training-operator": image("Operator of TFJobs."),
+      training: image("Python with TensorFlow."),
+      locust: image("Locust, and for gRPC grpcio and grpcio-tools."),
       "metrics-server": image("metrics-server."),
+      istiod: image("Istio's control plane."),
+      envoy: image("The gateway's Envoy."),
       pause: image("Pod sandbox of the embedded cluster; the stack itself does not use it."),
       coredns: image("DNS server of the embedded cluster; the stack itself does not use it."),
     }),
@@ -326,6 +547,14 @@ export const ConfigSchema = Type.Object(
         maximum: 100,
         default: 1,
       }),
+      path: choice("The way of the requests: straight to the `service`, or through the `gateway`.", [
+        "service",
+        "gateway",
+      ]),
+      comparePaths: flag(
+        "Measure the other way too, right afterwards; what the gateway costs is the output `gatewayCost`.",
+        false,
+      ),
       control: flag(
         "Let the coordinating pod answer, inside the cluster and to who has the token, how the run goes, and let an open loop's rate be changed while it runs.",
         false,

@@ -126,7 +126,7 @@ function protocolProblems(config: ServingConfig): string[] {
 }
 
 /** The protocols of the server, in the order of its own file; or of what stands in front of it. */
-function spokenBy(config: Pick<Config, "model" | "server">): Protocol[] {
+export function spokenBy(config: Pick<Config, "model" | "server">): Protocol[] {
   if (isTransformed(config)) return ["seldon-grpc"];
   const { server } = config;
   const ports = serverKinds[server.kind].ports(apiOf(server));

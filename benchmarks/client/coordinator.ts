@@ -1,6 +1,7 @@
 import { UserError } from "../../error.ts";
 import type { Result } from "../result.ts";
 import type { BenchmarkSpec } from "../spec.ts";
+import { resolveAddresses } from "./addresses.ts";
 import { assemble } from "./assemble.ts";
 import { throttledShare } from "./cgroup.ts";
 import { type Control, startControl } from "./control.ts";
@@ -22,6 +23,8 @@ import { table, tickLine } from "./table.ts";
 import { runThreads } from "./threads.ts";
 import { Workers } from "./workers.ts";
 
+/** What stands before the servers learns of them, and of its own routes and certificate, with some delay. */
+const patienceSeconds = 30;
 /** A line about the last second is printed each time this many of them have passed. */
 const progressEverySeconds = 5;
 /** Between two looks at servers that an autoscaler adds and removes: so exact are the times of its reaction. */
@@ -69,13 +72,17 @@ async function measureAndKeep(
   const { say, signal } = options;
   const { target, load, servers, thresholds } = spec;
   const inputs = spec.workers ? [] : readInputs(inputsFolder); // workers read theirs
-  const pods = await waitForServers(kubernetes, servers, target.host, options);
+  const pods = await waitForServers(kubernetes, servers, servers.host ?? target.host, options);
   const observed = await observeServers(kubernetes, servers, pods);
   for (const { pod, address, cpusAllowed } of observed)
     say(`server ${pod} at ${address} on CPUs ${cpusAllowed ?? "that its log does not name"}`);
-  const addresses = observed.map(({ address }) => ({ ip: address, port: target.port }));
+  const isBehind = servers.host !== undefined;
+  const addresses = isBehind
+    ? await resolveAddresses(target.host, target.port)
+    : observed.map(({ address }) => ({ ip: address, port: target.port }));
+  const patience = isBehind ? { patienceSeconds } : {};
   const follows = spec.scaling && { follows: true, slo: spec.scaling.slo };
-  const experiment: Experiment = { name: options.name, target, load, inputs, addresses, ...follows };
+  const experiment: Experiment = { name: options.name, target, load, inputs, addresses, ...patience, ...follows };
   let ticks = 0;
   const hooks: Hooks = {
     signal,

@@ -33,6 +33,8 @@ export interface Experiment {
   readonly inputs: readonly Input[];
   /** The servers; at least one. */
   readonly addresses: readonly Address[];
+  /** For how long to try again until the servers answer for the first time, in seconds. Default: not at all. */
+  readonly patienceSeconds?: number;
   /** Which part of the load falls to this one. Default: all of it. */
   readonly share?: Share;
   /** When the warm-up starts, milliseconds since the epoch by this host's clock (`clock.ts`). Default: as soon as it can. */
@@ -61,6 +63,8 @@ export interface Hooks {
 const maxReplyBytes = 64 << 20;
 /** A client of a closed loop whose connection failed waits this long, so that a dead server is not asked thousands of times a second. */
 const reconnectPauseMs = 100;
+/** Between two tries of servers that do not answer yet. */
+const tryAgainMs = 500;
 /** After an interruption, replies under way may still arrive for this long. */
 const interruptedGraceMs = 1000;
 
@@ -81,8 +85,16 @@ export async function runPart(experiment: Experiment, hooks: Hooks = {}): Promis
   let lanes: Lanes | undefined;
   let stopFollowing = () => {};
   try {
-    lanes = await Lanes.connect(protocol, target, addresses, pacer, { timeoutMs, maxReplyBytes });
-    await lanes.tryServers(target, addresses, batches);
+    lanes = await reach(experiment, hooks, async () => {
+      const connected = await Lanes.connect(protocol, target, addresses, pacer, { timeoutMs, maxReplyBytes });
+      try {
+        await connected.tryServers(target, addresses, batches);
+        return connected;
+      } catch (error) {
+        connected.close();
+        throw error;
+      }
+    });
     if (experiment.follows) stopFollowing = follow(target, lanes, hooks.resolve);
     const startAt = (await hooks.onReady?.()) ?? experiment.startAt;
     const run = new Run(experiment, load, share, pacer, lanes, batches, hooks);
@@ -92,6 +104,22 @@ export async function runPart(experiment: Experiment, hooks: Hooks = {}): Promis
     lanes?.close();
     pacer.stop();
   }
+}
+
+/** The connections, once every server has answered. */
+async function reach(
+  { patienceSeconds = 0 }: Experiment,
+  { signal }: Hooks,
+  connect: () => Promise<Lanes>,
+): Promise<Lanes> {
+  const deadline = performance.now() + patienceSeconds * 1000;
+  for (;;)
+    try {
+      return await connect();
+    } catch (error) {
+      if (signal?.aborted || performance.now() >= deadline) throw error;
+      await new Promise((next) => setTimeout(next, tryAgainMs));
+    }
 }
 
 /** One request under way. Kept and used again, so that a request makes no garbage. */

@@ -89,6 +89,18 @@ export class Kubernetes {
     return this.#call("GET", path, `read the log of pod ${pod} in namespace ${namespace}`);
   }
 
+  /** All of a container's log; `previous`: of the life before, if there was one. */
+  wholeLog(namespace: string, pod: string, container: string, previous = false): Promise<string> {
+    const query = `container=${encodeURIComponent(container)}&previous=${previous}`;
+    const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log?${query}`;
+    return this.#call("GET", path, `read the log of pod ${pod} in namespace ${namespace}`);
+  }
+
+  /** Any object. @param purpose what an error says could not be done */
+  async get<T>(path: string, purpose: string): Promise<T> {
+    return JSON.parse(await this.#call("GET", path, purpose));
+  }
+
   /** Sets one key of a ConfigMap that exists. */
   async patchConfigMap(namespace: string, name: string, key: string, value: string): Promise<void> {
     const path = `/api/v1/namespaces/${namespace}/configmaps/${name}`;

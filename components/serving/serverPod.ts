@@ -1,6 +1,6 @@
 import type { types } from "@pulumi/kubernetes";
 import { restrictedContainer, restrictedPod } from "../restricted.ts";
-import { type FetchArgs, fetchContainer, fetchVolume } from "../storage/fetch/container.ts";
+import { type FetchArgs, fetchContainer, fetchPod, fetchVolumes } from "../storage/fetch/container.ts";
 import type { InstancePlan } from "./cpuPlan.ts";
 import { guaranteed } from "./guaranteed.ts";
 import { type ModelServer, namedPorts } from "./modelServer.ts";
@@ -41,6 +41,7 @@ export function serverPod(args: {
   const gpus: Record<string, string> = server.gpus ? { "nvidia.com/gpu": String(server.gpus) } : {};
   const pod = {
     ...restrictedPod,
+    ...fetchPod(model),
     nodeSelector: { "kubernetes.io/hostname": node },
     terminationGracePeriodSeconds: server.terminationSeconds + (isAutoscaled ? DRAIN_SECONDS : 0),
     initContainers: [fetchContainer({ ...model, subPath: "repository/" }, "models")],
@@ -66,7 +67,7 @@ export function serverPod(args: {
         ],
       },
     ],
-    volumes: [{ name: "models", emptyDir: {} }, fetchVolume(model), ...scratch.map(({ volume }) => volume)],
+    volumes: [{ name: "models", emptyDir: {} }, ...fetchVolumes(model), ...scratch.map(({ volume }) => volume)],
   } satisfies types.input.core.v1.PodSpec;
   const exclusiveCpus = instances[0]?.exclusiveCpus;
   return exclusiveCpus === undefined ? pod : (guaranteed(pod, exclusiveCpus) as typeof pod);

@@ -1,10 +1,11 @@
-import { join } from "node:path";
 import * as command from "@pulumi/command";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../labels.ts";
 import type { FetchArgs } from "./fetch/container.ts";
 import type { ObjectStore } from "./objectStore.ts";
+import { type ClusterAccess, checkout, storeEnvironment } from "./reach/environment.ts";
+import { quoted } from "./reach/quoted.ts";
 
 export interface ModelUploadArgs {
   /** Name of the model. */
@@ -14,11 +15,12 @@ export interface ModelUploadArgs {
   /** Folder to upload. @default - the version is in the bucket already */
   readonly source?: string;
   readonly store: ObjectStore;
-  /** @default - `$KUBECONFIG` or `~/.kube/config` */
-  readonly kubeconfig?: string;
-  readonly context: string;
+  /** Where it is uploaded from this machine. */
+  readonly cluster: ClusterAccess;
   /** Image with Node.js, for the pods that fetch the model. */
   readonly image: string;
+  /** Secret with which that image is pulled. @default - anybody may */
+  readonly pullSecret?: string;
   /** The bundled fetch program (fetch/bundle.ts). */
   readonly fetchProgram: { readonly code: string; readonly hash: string };
 }
@@ -41,35 +43,27 @@ export class ModelUpload extends pulumi.ComponentResource {
       { parent: this, dependsOn: opts?.dependsOn },
     );
     if (args.source !== undefined) this.upload(name, { ...args, source: args.source });
-    this.fetch = { image: args.image, program, bucket, prefix: `${args.model}/${args.version}` };
+    const prefix = `${args.model}/${args.version}`;
+    this.fetch = {
+      image: args.image,
+      program,
+      bucket,
+      prefix,
+      ...(args.pullSecret && { pullSecret: args.pullSecret }),
+    };
     this.registerOutputs({ prefix: this.fetch.prefix });
   }
 
-  private upload(
-    name: string,
-    { store, source, version, kubeconfig, context }: ModelUploadArgs & { source: string },
-  ): void {
-    const { bucket, namespace, region, endpoint } = store.bucket;
-    const selector = Object.entries(store.selector).map(([key, value]) => `${key}=${value}`);
-    const program = ["node", "components/storage/upload/main.ts"];
-    const words = [source, bucket, namespace, selector.join(","), new URL(endpoint).port];
+  private upload(name: string, { store, source, version, cluster }: ModelUploadArgs & { source: string }): void {
     new command.local.Command(
       name,
       {
-        create: [...program, ...words.map(quoted)].join(" "),
-        dir: join(import.meta.dirname, "../.."),
+        create: `node components/storage/upload/main.ts ${quoted(source)}`,
+        dir: checkout,
         triggers: [version, store.identity],
-        environment: {
-          ...(kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig }),
-          KUBE_CONTEXT: context,
-          AWS_REGION: region,
-          AWS_ACCESS_KEY_ID: store.accessKey,
-          AWS_SECRET_ACCESS_KEY: store.secretKey,
-        },
+        environment: storeEnvironment(store.upload, cluster),
       },
-      { parent: this, dependsOn: [store], customTimeouts: { create: "10m" } },
+      { parent: this, dependsOn: [store], customTimeouts: { create: "10m", update: "10m" } },
     );
   }
 }
-
-const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;

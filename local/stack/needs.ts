@@ -17,6 +17,10 @@ export function needsOf(stack: string, sets: readonly string[]): Need[] {
     ...always,
     ...(key<{ kind?: string }>("server")?.kind === "mlserver" ? (["mlserver"] as const) : (["triton"] as const)),
     ...(key("engine") === "seldon" ? (["seldon-operator"] as const) : []),
+    ...(key<{ enabled?: boolean }>("training")?.enabled ? (["training-operator", "training"] as const) : []),
+    ...(key<{ enabled?: boolean }>("locust")?.enabled ? (["locust"] as const) : []),
+    ...(key<{ enabled?: boolean }>("gateway")?.enabled ? (["istiod", "envoy"] as const) : []),
+    ...(key<{ enabled?: boolean }>("registry")?.enabled ? (["registry"] as const) : []),
     ...(key<{ enabled?: boolean }>("metricsServer")?.enabled ? (["metrics-server"] as const) : []),
   ];
 }

@@ -7,10 +7,12 @@ import { CONTEXT, loadImages, startCluster } from "../cluster/cluster.ts";
 import { readTopology } from "../cluster/topology.ts";
 import { withLock } from "../lock.ts";
 import { state, stateDir } from "../paths.ts";
+import type { ImageName } from "../toolchain/images.ts";
 import { ensure, imagesAmong, type Need, plan, type Toolchain } from "../toolchain/index.ts";
 import { configOf, lastConfigOf, mergedConfig, PROJECT, writeStackFile } from "./config.ts";
 import { type Engine, openEngine, openStack } from "./engine.ts";
 import { unwellPods } from "./failure.ts";
+import { type FurtherOutputs, furtherSummary } from "./further.ts";
 import { confine } from "./isolation.ts";
 import { needsOf } from "./needs.ts";
 import { type StackNode, stackNodes, withFormerNodes } from "./nodes.ts";
@@ -54,11 +56,11 @@ export async function start(options: StartOptions): Promise<number> {
     const { engine, file } = await prepare(options, tools, nodes);
     console.log("Stack");
     const before = await outputsOf(engine, options.stack);
-    const code = await withLock(
-      measuring,
-      () => engine.attach(["up", "--yes", "--stack", options.stack, "--config-file", file, "--suppress-outputs"]),
-      () => tell("waiting for another measurement on this machine to end"),
-    );
+    const up = () =>
+      engine.attach(["up", "--yes", "--stack", options.stack, "--config-file", file, "--suppress-outputs"]);
+    const code = measures(options)
+      ? await withLock(measuring, up, () => tell("waiting for another measurement on this machine to end"))
+      : await up();
     if (code !== 0) {
       if (nodes) console.error(await unwellPods());
       return code;
@@ -67,6 +69,8 @@ export async function start(options: StartOptions): Promise<number> {
     const result = outputs.benchmark;
     const fresh = result?.startedAt !== before.benchmark?.startedAt;
     console.log(summary(outputs, result && keep(result), fresh));
+    const further = furtherSummary(outputs);
+    if (further) console.log(further);
     console.log(nextCommands(options.stack));
     return 0;
   });
@@ -91,8 +95,26 @@ export async function destroy(stack: string): Promise<number> {
       throw new UserError(`stack "${stack}" was never deployed from here; there is nothing to destroy`);
     await openStack(engine, stack);
     await adoptPending(engine, stack, file);
+    await refuseProtected(engine, stack);
     return engine.attach(["destroy", "--yes", "--stack", stack, "--config-file", file]);
   });
+}
+
+/** Before anything is deleted: the engine would say it as well, but not how to go on from here. */
+async function refuseProtected(engine: Engine, stack: string): Promise<void> {
+  const { deployment } = JSON.parse(await engine.read(["stack", "export", "--stack", stack])) as {
+    deployment: { resources?: { urn: string; protect?: boolean }[] };
+  };
+  const kept = (deployment.resources ?? []).filter(({ protect }) => protect);
+  if (kept.length === 0) return;
+  const names = kept.map(({ urn }) => urn.split("::").at(-1)).join(", ");
+  const off = names
+    .split(", ")
+    .map((name) => `--config ${name === "registry" ? "registry" : "objectStore"}.protect=false`);
+  throw new UserError(
+    `stack "${stack}" protects its data: ${names} cannot be destroyed. Nothing was deleted.`,
+    `to delete the data too, run \`npm start -- --stack ${stack} ${off.join(" ")}\` and then destroy again`,
+  );
 }
 
 /** Any Pulumi command in the environment of this instance. */
@@ -120,9 +142,16 @@ function nodesOf({ stack, config }: StartOptions): StackNode[] | undefined {
 }
 
 async function prepare(options: StartOptions, tools: Toolchain, nodes: StackNode[] | undefined) {
-  const { [`${PROJECT}:model`]: model } = mergedConfig(options.stack, {}, options.config);
+  const merged = mergedConfig(options.stack, {}, options.config);
+  const { [`${PROJECT}:model`]: model } = merged;
   const isInBucket = (model as { version?: string } | undefined)?.version !== undefined;
-  const local = nodes ? embeddedConfig(options.stack, tools, nodes, isInBucket) : {};
+  const registry = merged[`${PROJECT}:registry`] as { enabled?: boolean; images?: ImageName[] } | undefined;
+  const local = nodes
+    ? {
+        ...embeddedConfig(options.stack, tools, nodes, isInBucket),
+        ...(registry?.enabled ? { registry: embeddedRegistry(tools, nodes, registry.images ?? []) } : {}),
+      }
+    : {};
   const file = writeStackFile(options.stack, { ...local, ...rerun(options) }, options.config);
   const engine = await openEngine(tools.pulumi);
   await openStack(engine, options.stack);
@@ -143,6 +172,22 @@ function embeddedConfig(stack: string, tools: Toolchain, nodes: readonly StackNo
     topology: JSON.parse(JSON.stringify(topology)), // as YAML wants it
     images,
     ...(isInBucket ? {} : { model: { source: tools.model } }),
+  };
+}
+
+/** Whether anything in the stack measures. */
+function measures({ stack, config }: StartOptions): boolean {
+  const merged = mergedConfig(stack, {}, config);
+  const isEnabled = (key: string, otherwise: boolean) =>
+    (merged[`${PROJECT}:${key}`] as { enabled?: boolean } | undefined)?.enabled ?? otherwise;
+  return isEnabled("benchmark", true) || isEnabled("training", false) || isEnabled("locust", false);
+}
+
+/** Where its images come from, and where its nodes look up registries. */
+function embeddedRegistry(tools: Toolchain, nodes: readonly StackNode[], images: readonly ImageName[]) {
+  return {
+    archives: Object.fromEntries(images.map((name) => [name, tools.images[name].archive])),
+    certsFolders: nodes.map(({ topology }) => join(state.cluster, topology.name, "etc", "certs.d")),
   };
 }
 
@@ -167,9 +212,9 @@ async function dryRun(needs: Need[]): Promise<number> {
   return 0;
 }
 
-async function outputsOf(engine: Engine, stack: string): Promise<Outputs> {
+async function outputsOf(engine: Engine, stack: string): Promise<Outputs & FurtherOutputs> {
   return engine.read(["stack", "output", "--json", "--stack", stack]).then(
-    (text) => JSON.parse(text) as Outputs,
+    (text) => JSON.parse(text) as Outputs & FurtherOutputs,
     () => ({}),
   );
 }

@@ -1,12 +1,14 @@
 import { loadInWords } from "../../benchmarks/client/output/load.ts";
 import { scalingInWords } from "../../benchmarks/client/output/scaling.ts";
 import type { Result, Timing } from "../../benchmarks/result.ts";
+import type { GatewayCost } from "../../stacks/gateway.ts";
 
 /** What the stack of the program exports, as `pulumi stack output --json` prints it. */
 export interface Outputs {
   readonly endpoint?: unknown;
   readonly plan?: PlanOutput;
   readonly benchmark?: Result;
+  readonly gatewayCost?: GatewayCost;
 }
 
 interface PlanOutput {
@@ -29,7 +31,10 @@ export function summary(outputs: Outputs, resultFile: string | undefined, fresh:
   const { load, throughput, latencyMs, slipMs, mlperf, errors, correctness, counts, verdict, target, environment } =
     result;
   const rows: [string, string][] = [
-    ["model", `${target.model} over ${target.protocol}`],
+    [
+      "model",
+      `${target.model} over ${target.protocol}${result.about.path === "gateway" ? " through the gateway" : ""}`,
+    ],
     ["load", loadInWords(load.requested) + (load.parts > 1 ? `, shared by ${load.parts} event loops` : "")],
     ["throughput", `${throughput.inferencesPerSecond.toFixed(1)} inferences/s`],
     ["latency", percentiles(latencyMs)],
@@ -44,6 +49,7 @@ export function summary(outputs: Outputs, resultFile: string | undefined, fresh:
     ]),
     ["errors", `${errors.total} of ${counts.sent} requests${kinds(errors.byKind)}`],
     ["answers", `${correctness.checked - correctness.wrong} of ${correctness.checked} right`],
+    ...(outputs.gatewayCost ? [["gateway", cost(outputs.gatewayCost)] as [string, string]] : []),
     ["verdict", verdict.valid ? "VALID" : "INVALID"],
     ...verdict.reasons.map((reason): [string, string] => ["", `- ${reason}`]),
     ...verdict.notes.map((note): [string, string] => ["", `note: ${note}`]),
@@ -76,6 +82,11 @@ function percentiles({ p50, p90, p99, p999, max }: Timing): string {
 
 function metric({ metric, value, unit, queries }: NonNullable<Result["mlperf"]>): string {
   return `${metric}: ${value === null ? "too few queries" : `${Number(value.toPrecision(4))} ${unit}`} (${queries} queries)`;
+}
+
+function cost({ p50Ms, throughputRatio, valid }: GatewayCost): string {
+  const more = p50Ms === null ? "p50 unknown" : `p50 ${p50Ms < 0 ? "" : "+"}${p50Ms.toFixed(2)} ms`;
+  return `${more}, ${throughputRatio.toFixed(3)} of the throughput of the straight way${valid ? "" : " (not to be trusted: one of both is INVALID)"}`;
 }
 
 function kinds(byKind: Readonly<Record<string, number>>): string {

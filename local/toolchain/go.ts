@@ -49,13 +49,30 @@ const modules = {
     stamps: stamp({ "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "v3.259.0" }),
   },
   minio: { seconds: 170, megabytes: 1500, stamps: [] },
+  istiod: {
+    seconds: 240,
+    megabytes: 2500,
+    stamps: stamp({ "istio.io/istio/pkg/version.buildVersion": "1.31.0" }),
+    rename: { "pilot-discovery": "istiod" },
+  },
   coredns: { seconds: 130, megabytes: 1200, stamps: [] },
+  registry: {
+    seconds: 100,
+    megabytes: 1000,
+    stamps: stamp({ "github.com/distribution/distribution/v3/version.version": "v3.1.1" }),
+  },
   "metrics-server": {
     seconds: 160,
     megabytes: 1200,
     stamps: stamp({ "k8s.io/client-go/pkg/version.gitVersion": "v0.9.0" }),
   },
   "seldon-operator": { seconds: 60, megabytes: 900, stamps: [], rename: { operator: "seldon-operator" } },
+  "training-operator": {
+    seconds: 80,
+    megabytes: 900,
+    stamps: [],
+    rename: { "training-operator.v1": "training-operator" },
+  },
 } satisfies Record<string, Omit<GoModule, "name" | "source">>;
 
 export type GoModuleName = keyof typeof modules;

@@ -14,7 +14,13 @@ export const imageNames = [
   "triton",
   "mlserver",
   "seldon-operator",
+  "training-operator",
+  "training",
+  "locust",
   "metrics-server",
+  "registry",
+  "istiod",
+  "envoy",
 ] as const;
 export type ImageName = (typeof imageNames)[number];
 
@@ -31,6 +37,10 @@ export function imageTargets(go: Go, release: Distribution): Readonly<Record<Ima
   const node = nodeTarget();
   const wheels = pythonTarget("triton", release, 25);
   const mlserver = pythonTarget("mlserver", release, 25);
+  const tensorflow = pythonTarget("training", release, 60);
+  const locust = pythonTarget("locust", release, 15);
+  const envoy = pythonTarget("envoy", release, 10);
+  const registry = goTarget("registry", go);
   const fromGo = (name: GoModuleName & ImageName) => {
     const program = goTarget(name, go);
     return image({
@@ -53,7 +63,55 @@ export function imageTargets(go: Go, release: Distribution): Readonly<Record<Ima
     coredns: fromGo("coredns"),
     minio: fromGo("minio"),
     "seldon-operator": fromGo("seldon-operator"),
+    "training-operator": fromGo("training-operator"),
+    training: image({
+      name: "training",
+      needs: [base, tensorflow],
+      release,
+      seconds: 90,
+      megabytes: 4000,
+      inputs: {
+        "base.tar": () => base.path,
+        python3: () => realpathSync("/usr/bin/python3"),
+        python: () => tensorflow.path,
+      },
+      async finish(job, context) {
+        await compile(job, join(context, "python"), "/opt/py");
+        return [];
+      },
+    }),
+    locust: image({
+      name: "locust",
+      needs: [base, locust],
+      release,
+      seconds: 30,
+      megabytes: 800,
+      inputs: {
+        "base.tar": () => base.path,
+        python3: () => realpathSync("/usr/bin/python3"),
+        python: () => locust.path,
+      },
+      async finish(job, context) {
+        await compile(job, join(context, "python"), "/opt/py");
+        return [];
+      },
+    }),
     "metrics-server": fromGo("metrics-server"),
+    registry: image({
+      name: "registry",
+      needs: [base, registry],
+      seconds: 10,
+      megabytes: 500,
+      inputs: { "base.tar": () => base.path, registry: () => join(registry.path, "registry") },
+    }),
+    istiod: fromGo("istiod"),
+    envoy: image({
+      name: "envoy",
+      needs: [base, envoy],
+      seconds: 15,
+      megabytes: 900,
+      inputs: { "base.tar": () => base.path, envoy: () => join(envoy.path, "envoy", "_bin", "envoy") },
+    }),
     node: image({
       name: "node",
       needs: [base, node],

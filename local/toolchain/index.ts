@@ -88,6 +88,7 @@ const chainSeconds = (target: Target): number => target.seconds + Math.max(0, ..
 function packagesFor(needs: readonly Need[], todo: readonly Target[]): string[] {
   const running: Purpose[] =
     needs.includes("kubernetes") || imagesAmong(needs).length > 0 ? ["base", "cluster"] : ["base"];
+  if (needs.includes("registry")) running.push("push");
   return missingPackages(new Set([...running, ...todo.flatMap((target) => target.packages)]));
 }
 

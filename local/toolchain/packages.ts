@@ -6,7 +6,7 @@ import { withLock } from "../lock.ts";
 import { cacheDir } from "../paths.ts";
 
 /** What a package is wanted for: only what is about to be used gets installed. */
-export type Purpose = "base" | "cluster" | "images" | "python";
+export type Purpose = "base" | "cluster" | "images" | "python" | "push" | "browser";
 
 interface DebianPackage {
   readonly name: string;
@@ -36,8 +36,10 @@ export const packages: readonly DebianPackage[] = [
   { name: "buildah", purpose: "images", provides: ["buildah"] },
   { name: "mmdebstrap", purpose: "images", provides: ["mmdebstrap"] },
   { name: "catatonit", purpose: "images", provides: ["/usr/bin/catatonit"] },
+  { name: "skopeo", purpose: "push", provides: ["skopeo"] },
   { name: "python3", purpose: "python", provides: ["/usr/bin/python3"] },
   { name: "python3-pip", purpose: "python", provides: ["/usr/lib/python3/dist-packages/pip/__init__.py"] },
+  { name: "chromium", purpose: "browser", provides: ["chromium"] },
 ];
 
 /** Administration commands are often left out of a user's PATH. */

@@ -44,9 +44,26 @@ describe("references", () => {
   it("change with the inputs they are made of", () => {
     const [before, after] = [refs(), refs(imageTargets({ ...go, version: "1.27.0" }, release))];
     const changed = imageNames.filter((_, i) => before[i] !== after[i]);
-    expect(changed).toEqual(["coredns", "minio", "seldon-operator", "metrics-server"]);
+    expect(changed).toEqual([
+      "coredns",
+      "minio",
+      "seldon-operator",
+      "training-operator",
+      "metrics-server",
+      "registry",
+      "istiod",
+    ]);
     const other = refs(imageTargets(go, { id: "ubuntu", codename: "noble" }));
-    expect(imageNames.filter((_, i) => before[i] !== other[i])).toEqual(["pause", "node", "triton", "mlserver"]);
+    expect(imageNames.filter((_, i) => before[i] !== other[i])).toEqual([
+      "pause",
+      "node",
+      "triton",
+      "mlserver",
+      "training",
+      "locust",
+      "registry",
+      "envoy",
+    ]);
   });
 });
 
@@ -68,7 +85,7 @@ describe("sources of the images", () => {
   });
 
   it("pin every Python package to one version", () => {
-    for (const name of ["triton", "mlserver", "model"]) {
+    for (const name of ["triton", "mlserver", "model", "envoy"]) {
       const wanted = readFileSync(join(images, name, "requirements.txt"), "utf8")
         .split("\n")
         .filter((line) => line && !line.startsWith("#"));

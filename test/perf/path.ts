@@ -1,7 +1,7 @@
 /**
  * How much of the model's raw speed arrives at the client: the whole path (Job, Service, model server, OpenVINO) against
  * OpenVINO in one process on the same core, measured in turn in one run; then the same with two instances on two cores against
- * two processes at once. `npm run bench:path [-- CLIENTS ...]`.
+ * two processes at once; then through the gateway against past it. `npm run bench:path [-- CLIENTS ...]`.
  */
 import { join } from "node:path";
 import type { Result } from "../../benchmarks/result.ts";
@@ -9,6 +9,7 @@ import { kubectl } from "../../local/cluster/cluster.ts";
 import { run } from "../../local/exec.ts";
 import { checkout } from "../../local/paths.ts";
 import { ensure } from "../../local/toolchain/index.ts";
+import { printGatewayCost } from "./gateway.ts";
 import { mean, measure } from "./measure.ts";
 
 /** Triton's own account of its requests, in nanoseconds and counts since it started. */
@@ -130,3 +131,5 @@ function difference(before: Statistics, after: Statistics): Statistics {
   const less = (key: keyof Statistics) => after[key] - (restarted ? 0 : before[key]);
   return { count: less("count"), queue: less("queue"), compute: less("compute"), total: less("total") };
 }
+
+await printGatewayCost(clients);

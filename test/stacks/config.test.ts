@@ -35,6 +35,11 @@ describe("a config without mistakes", () => {
     });
   });
 
+  it("protects the models' store unless it says otherwise", () => {
+    const { objectStore: _, ...silent } = dev;
+    expect(checkConfig(silent).config?.objectStore.protect).toBe(true);
+  });
+
   it.each(["low-latency", "high-throughput"])("is in Pulumi.%s.yaml", (stack) => {
     expect(checkConfig(presetConfig(stack)).problems).toEqual([]);
   });

@@ -5,6 +5,8 @@ export interface SeldonChartArgs {
   readonly namespace: string;
   /** Port of the executor for HTTP: another than the server's, whose pod it is in. */
   readonly executorPort: number;
+  /** `NAMESPACE/NAME` of the Gateway to which the operator attaches its routes. @default - it makes none */
+  readonly gateway?: string;
 }
 
 /** The last version of the chart under the Apache licence; from 1.18 on production use has to be paid for. */
@@ -17,7 +19,7 @@ const CHART = {
 /** Seldon Core's operator with its executor, from the official chart. Needs the official provider, and a cluster that can pull images. */
 export function seldonChart(
   name: string,
-  { namespace, executorPort }: SeldonChartArgs,
+  { namespace, executorPort, gateway }: SeldonChartArgs,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
   // A Release and not a Chart: it runs the chart's hooks, and waits until the operator is there.
@@ -30,7 +32,7 @@ export function seldonChart(
       createNamespace: true,
       values: {
         executor: { port: executorPort },
-        istio: { enabled: false },
+        istio: gateway === undefined ? { enabled: false } : { enabled: true, gateway },
         ambassador: { enabled: false },
         usageMetrics: { enabled: false },
       },

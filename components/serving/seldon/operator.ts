@@ -11,6 +11,8 @@ export interface SeldonOperatorArgs {
   /** The namespace whose SeldonDeployments it looks after; it may do nothing elsewhere. */
   readonly watched: string;
   readonly image: string;
+  /** `NAMESPACE/NAME` of the Istio Gateway to which it attaches a route for each SeldonDeployment. @default - it makes none */
+  readonly gateway?: string;
 }
 
 const WEBHOOK_PORT = 4443;
@@ -28,7 +30,7 @@ const READY_SECONDS = 180;
 export class SeldonOperator extends pulumi.ComponentResource {
   constructor(name: string, args: SeldonOperatorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("inference-stack:serving:SeldonOperator", name, {}, opts);
-    const { namespace, watched, image } = args;
+    const { namespace, watched, image, gateway } = args;
     const child = { parent: this, dependsOn: opts?.dependsOn };
     const labels = labelsOf("seldon-operator", name);
     const selector = selectorOf("seldon-operator", name);
@@ -46,7 +48,11 @@ export class SeldonOperator extends pulumi.ComponentResource {
     );
     const inPlace = { parent: this, dependsOn: [place] };
     const account = new k8s.core.v1.ServiceAccount(name, { metadata, automountServiceAccountToken: false }, inPlace);
-    const role = new k8s.rbac.v1.Role(name, { metadata: { ...metadata, namespace: watched }, rules: RULES }, child);
+    const role = new k8s.rbac.v1.Role(
+      name,
+      { metadata: { ...metadata, namespace: watched }, rules: gateway ? [...RULES, ROUTES] : RULES },
+      child,
+    );
     const binding = new k8s.rbac.v1.RoleBinding(
       name,
       {
@@ -71,7 +77,7 @@ export class SeldonOperator extends pulumi.ComponentResource {
           selector: { matchLabels: selector },
           template: {
             metadata: { labels },
-            spec: operatorPod({ account: name, image, watched, secretName: `${name}-webhook` }),
+            spec: operatorPod({ account: name, image, watched, gateway, secretName: `${name}-webhook` }),
           },
         },
       },
@@ -135,15 +141,24 @@ const RULES: k8s.types.input.rbac.v1.PolicyRule[] = [
   { apiGroups: [""], resources: ["events"], verbs: ["create", "patch"] },
 ];
 
+/** And for their routes. */
+const ROUTES: k8s.types.input.rbac.v1.PolicyRule = {
+  apiGroups: ["networking.istio.io"],
+  resources: ["virtualservices", "destinationrules"],
+  verbs: MANAGE,
+};
+
 function operatorPod({
   account,
   image,
   watched,
+  gateway,
   secretName,
 }: {
   account: string;
   image: string;
   watched: string;
+  gateway: string | undefined;
   secretName: string;
 }): k8s.types.input.core.v1.PodSpec {
   return {
@@ -159,7 +174,8 @@ function operatorPod({
         env: [
           { name: "POD_NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
           { name: "WATCH_NAMESPACE", value: watched },
-          { name: "ISTIO_ENABLED", value: "false" },
+          { name: "ISTIO_ENABLED", value: String(gateway !== undefined) },
+          ...(gateway === undefined ? [] : [{ name: "ISTIO_GATEWAY", value: gateway }]),
           { name: "AMBASSADOR_ENABLED", value: "false" },
           { name: "KEDA_ENABLED", value: "false" },
         ],

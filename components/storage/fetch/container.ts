@@ -11,9 +11,12 @@ export interface FetchArgs {
   readonly bucket: Bucket;
   /** Folder of the model's version in the bucket, such as `lite0/1a2b3c`. */
   readonly prefix: string;
+  /** Secret with which the pod's images are pulled. @default - anybody may */
+  readonly pullSecret?: string;
 }
 
 const PROGRAM_VOLUME = "fetch-program";
+const CA_VOLUME = "fetch-ca";
 
 /** Init container that fills the volume `into` with the files under `subPath` of the model's folder. */
 export function fetchContainer(args: FetchArgs & { subPath: string }, into: string): types.input.core.v1.Container {
@@ -30,19 +33,27 @@ export function fetchContainer(args: FetchArgs & { subPath: string }, into: stri
       { name: "PREFIX", value: prefix },
       { name: "SUB_PATH", value: subPath },
       { name: "TARGET", value: "/target" },
-      { name: "AWS_ACCESS_KEY_ID", ...key("accessKey") },
-      { name: "AWS_SECRET_ACCESS_KEY", ...key("secretKey") },
+      ...["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map((name) => ({ name, ...key(name) })),
+      ...(bucket.caBundle ? [{ name: "NODE_EXTRA_CA_CERTS", value: "/ca/ca.crt" }] : []),
     ],
     resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "256Mi" } },
     securityContext: restrictedContainer,
     volumeMounts: [
       { name: into, mountPath: "/target" },
       { name: PROGRAM_VOLUME, mountPath: "/program", readOnly: true },
+      ...(bucket.caBundle ? [{ name: CA_VOLUME, mountPath: "/ca", readOnly: true }] : []),
     ],
   };
 }
 
-/** The volume that container takes the program from. */
-export function fetchVolume({ program }: Pick<FetchArgs, "program">): types.input.core.v1.Volume {
-  return { name: PROGRAM_VOLUME, configMap: { name: program } };
+/** What that container asks of its pod besides volumes. */
+export const fetchPod = ({ pullSecret }: Pick<FetchArgs, "pullSecret">): Partial<types.input.core.v1.PodSpec> =>
+  pullSecret === undefined ? {} : { imagePullSecrets: [{ name: pullSecret }] };
+
+/** The volumes that container takes the program and the store's authority from. */
+export function fetchVolumes({ program, bucket }: Pick<FetchArgs, "program" | "bucket">): types.input.core.v1.Volume[] {
+  return [
+    { name: PROGRAM_VOLUME, configMap: { name: program } },
+    ...(bucket.caBundle ? [{ name: CA_VOLUME, configMap: { name: bucket.caBundle } }] : []),
+  ];
 }

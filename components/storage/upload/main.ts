@@ -1,25 +1,22 @@
-import { forwardPort } from "./portForward.ts";
-import { reasonOf, storeClient, uploadModel } from "./upload.ts";
+import { connectStore, s3Client } from "../reach/connect.ts";
+import { reasonOf } from "../reach/reason.ts";
+import { uploadModel } from "./upload.ts";
 
-/**
- * Uploads a model's folder into the stack's bucket: `node main.ts FOLDER BUCKET NAMESPACE SELECTOR PORT`, with the context in
- * KUBE_CONTEXT, the file (unless the usual one) in KUBECONFIG, and the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
- */
-const [folder, bucket, namespace, selector, port] = process.argv.slice(2);
+/** Uploads a model's folder into the stack's bucket: `node main.ts FOLDER`, with the store in the environment. */
+const [folder] = process.argv.slice(2);
 
 try {
-  if (!port) throw new Error("usage: main.ts FOLDER BUCKET NAMESPACE SELECTOR PORT");
-  const { KUBECONFIG: kubeconfig, KUBE_CONTEXT: context = "", AWS_REGION: region = "us-east-1" } = process.env;
-  const forwarded = await forwardPort({ kubeconfig, context, namespace, selector, port: Number(port) });
-  const s3 = storeClient(forwarded.url, region);
+  if (!folder) throw new Error("usage: main.ts FOLDER");
+  const store = await connectStore();
+  const s3 = s3Client(store);
   try {
-    const { name, version, files, sent, sentBytes } = await uploadModel(s3, bucket, folder);
+    const { name, version, files, copied, sent, sentBytes } = await uploadModel(s3, store.bucket, folder);
     console.log(
-      `model ${name} ${version}: ${files} files, ${sent} sent (${(sentBytes / 1e6).toFixed(1)} MB), ${files - sent} there already`,
+      `model ${name} ${version}: ${files} files, ${sent} sent (${(sentBytes / 1e6).toFixed(1)} MB), ${copied} copied from other versions, ${files - sent - copied} there already`,
     );
   } finally {
     s3.destroy();
-    forwarded.close();
+    store.close();
   }
 } catch (error) {
   console.error(`model upload: ${reasonOf(error)}`);

@@ -1,33 +1,49 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  CopyObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
 import { type ModelFile, type ModelManifest, parseManifest } from "../manifest.ts";
 
 export interface Uploaded {
   readonly name: string;
   readonly version: string;
   readonly files: number;
+  /** Files that another version has as well, which the store copied. */
+  readonly copied: number;
   /** Files that travelled, and their size. */
   readonly sent: number;
   readonly sentBytes: number;
 }
 
 /**
- * Puts a model's folder into the bucket as `<name>/<version>/`. Files that are there already do not travel. The manifest goes
- * last: where it is, everything is.
+ * Puts a model's folder into the bucket as `<name>/<version>/`. Only files whose content no version of the model has yet travel. The
+ * manifest goes last: where it is, everything is.
  *
  * @throws Error in words for the user
  */
 export async function uploadModel(s3: S3Client, bucket: string, folder: string): Promise<Uploaded> {
   const text = await readFile(join(folder, "manifest.json"));
   const manifest = parseManifest(text.toString());
-  await createBucket(s3, bucket);
   const prefix = `${manifest.name}/${manifest.version}`;
   const sent: ModelFile[] = [];
+  let copied = 0;
+  const others = otherVersions(s3, bucket, manifest);
   const put = async (file: ModelFile, read: () => Promise<Buffer>) => {
     const Key = `${prefix}/${file.path}`;
     if (await isThere(s3, bucket, Key, file)) return;
+    const same = (await others()).get(file.sha256);
+    if (same !== undefined && (await isThere(s3, bucket, same, file))) {
+      await s3.send(new CopyObjectCommand({ Bucket: bucket, Key, CopySource: encodeURI(`${bucket}/${same}`) }));
+      copied++;
+      return;
+    }
     const Body = await read();
     await s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body, Metadata: { sha256: file.sha256 } }));
     sent.push(file);
@@ -41,41 +57,35 @@ export async function uploadModel(s3: S3Client, bucket: string, folder: string):
   };
   await Promise.all([worker(), worker(), worker(), worker()]);
   await put({ path: "manifest.json", sha256: sha256(text), bytes: text.length }, async () => text);
-  return summary(manifest, sent);
-}
-
-/** Client for a store at `endpoint`; the keys are in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. */
-export function storeClient(endpoint: string, region: string): S3Client {
-  return new S3Client({
-    endpoint,
-    region,
-    forcePathStyle: true,
-    maxAttempts: 6,
-    requestChecksumCalculation: "WHEN_REQUIRED", // the manifest's SHA-256 is the check, and not every store knows the newer ones
-  });
-}
-
-/** In words: the SDK has none for an answer without a body. */
-export function reasonOf(error: unknown): string {
-  const { name, message, $metadata } = error as Error & { $metadata?: { httpStatusCode?: number } };
-  return $metadata?.httpStatusCode
-    ? `the object store answers ${name} (HTTP ${$metadata.httpStatusCode})`
-    : message || name;
+  const { name, version, files } = manifest;
+  const sentBytes = sent.reduce((sum, { bytes }) => sum + bytes, 0);
+  return { name, version, files: files.length + 1, copied, sent: sent.length, sentBytes };
 }
 
 const sha256 = (data: Buffer) => createHash("sha256").update(data).digest("hex");
 
-function summary({ name, version, files }: ModelManifest, sent: ModelFile[]): Uploaded {
-  const sentBytes = sent.reduce((sum, { bytes }) => sum + bytes, 0);
-  return { name, version, files: files.length + 1, sent: sent.length, sentBytes };
-}
-
-async function createBucket(s3: S3Client, bucket: string): Promise<void> {
-  try {
-    await s3.send(new CreateBucketCommand({ Bucket: bucket }));
-  } catch (error) {
-    if (!["BucketAlreadyOwnedByYou", "BucketAlreadyExists"].includes((error as Error).name)) throw error;
-  }
+/** Asked for when the first file is missing, and once: where in the bucket is content of which SHA-256, by the other versions' manifests. */
+function otherVersions(
+  s3: S3Client,
+  Bucket: string,
+  { name, version }: ModelManifest,
+): () => Promise<ReadonlyMap<string, string>> {
+  const find = async () => {
+    const listed = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: `${name}/`, Delimiter: "/" }));
+    const folders = (listed.CommonPrefixes ?? []).flatMap(({ Prefix }) => Prefix ?? []);
+    const known = new Map<string, string>();
+    for (const folder of folders.filter((one) => one !== `${name}/${version}/`)) {
+      const manifest = await s3
+        .send(new GetObjectCommand({ Bucket, Key: `${folder}manifest.json` }))
+        .then(({ Body }) => Body!.transformToString())
+        .then(parseManifest)
+        .catch(() => undefined); // a version whose upload was cut off
+      for (const { sha256, path } of manifest?.files ?? []) known.set(sha256, `${folder}${path}`);
+    }
+    return known;
+  };
+  let found: Promise<ReadonlyMap<string, string>> | undefined;
+  return () => (found ??= find());
 }
 
 async function isThere(s3: S3Client, Bucket: string, Key: string, file: ModelFile): Promise<boolean> {

@@ -60,6 +60,43 @@ async function run(cluster: Partial<FakeCluster>, change: Partial<BenchmarkSpec>
 const lasting = (reasons: readonly string[]) =>
   reasons.filter((reason) => !reason.endsWith("p99 needs 1000. Measure longer."));
 
+test("sends its load to what stands before the servers, once the servers are the planned ones", async () => {
+  const server = await grpcServer({ delayMs: 1 });
+  const api = await fakeApi({ pods: [pod("server-0", "127.0.0.9")], logs: log });
+  running.push(server, api);
+  const spec: BenchmarkSpec = {
+    key: "experiment",
+    target: {
+      protocol: "v2-grpc",
+      host: "127.0.0.1",
+      port: server.port,
+      model: "model",
+      input: "data",
+      output: "prob",
+    },
+    load: { mode: "closed", clients: 2, warmupSeconds: 0, durationSeconds: 0.4, seed: 1 },
+    thresholds: lenient,
+    servers: { ...set, host: "server" },
+    result: { namespace: "results", configMap: "result" },
+    about: {},
+  };
+  const asked: string[] = [];
+  const result = await coordinate(spec, inputsFolder(), new Kubernetes(api.access, 5), {
+    name: "client-0",
+    host: "127.0.0.1",
+    say: () => {},
+    intervalMs: 20,
+    resolve: async (host) => {
+      asked.push(host);
+      return ["127.0.0.9"];
+    },
+  });
+  expect(asked).toEqual(["server"]);
+  expect(result.counts.answered).toBeGreaterThan(3);
+  expect(result.servers.map(({ address }) => address)).toEqual([`127.0.0.1:${server.port}`]);
+  expect(result.environment.servers.map(({ address }) => address)).toEqual(["127.0.0.9"]);
+});
+
 test("measures the planned servers and writes a valid result into the ConfigMap", async () => {
   const { api, said, done } = await run({});
   const result = await done;

@@ -44,6 +44,18 @@ describe.each(["v2-grpc", "v2-rest"] as const)("%s", (protocol) => {
     expect(throughput.requestsPerSecond).toBeLessThanOrEqual(2 / 0.019);
   });
 
+  test("tries again for as long as it has patience, until the server answers for the first time", async () => {
+    const { port, seen } = await start(protocol, { fail: (n) => n <= 2 });
+    const { counts, errors } = await measure({ ...experiment(protocol, port), patienceSeconds: 10 });
+    expect(counts.answered).toBeGreaterThan(3);
+    expect(errors.total).toBe(0);
+    expect(counts.sent + counts.warmup + 3).toBe(seen.requests);
+    const broken = await start(protocol, { fail: () => true });
+    await expect(measure({ ...experiment(protocol, broken.port), patienceSeconds: 0.6 })).rejects.toThrow(
+      "did not answer the first request",
+    );
+  });
+
   test("wrong answers are counted", async () => {
     const { port } = await start(protocol, { delayMs: 2, wrong: (n) => n % 4 === 0 });
     const { correctness, counts } = await measure(experiment(protocol, port));

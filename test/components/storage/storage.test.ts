@@ -6,7 +6,9 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bundleFetch } from "../../../components/storage/fetch/bundle.ts";
 import { type FetchOptions, fetchModel } from "../../../components/storage/fetch/fetch.ts";
-import { reasonOf, storeClient, uploadModel } from "../../../components/storage/upload/upload.ts";
+import { type Connection, s3Client } from "../../../components/storage/reach/connect.ts";
+import { reasonOf } from "../../../components/storage/reach/reason.ts";
+import { uploadModel } from "../../../components/storage/upload/upload.ts";
 import { run } from "../../../local/exec.ts";
 import { Store } from "./store.ts";
 
@@ -25,9 +27,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "storage-"));
   store = new Store();
   endpoint = await store.start();
-  vi.stubEnv("AWS_ACCESS_KEY_ID", "key");
-  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
-  s3 = storeClient(endpoint, "us-east-1");
+  s3 = s3Client(connection(endpoint));
   vi.spyOn(console, "log").mockImplementation(() => {});
 });
 afterEach(() => {
@@ -35,7 +35,15 @@ afterEach(() => {
   store.stop();
   rmSync(folder, { recursive: true, maxRetries: 10 }); // a download beside the one that failed may still write
   vi.restoreAllMocks();
-  vi.unstubAllEnvs();
+});
+
+const connection = (url: string): Omit<Connection, "close"> => ({
+  url,
+  region: "us-east-1",
+  bucket: "models",
+  accessKeyId: "key",
+  secretAccessKey: "secret",
+  tls: {},
 });
 
 /** Writes a model's folder and returns it. */
@@ -94,15 +102,41 @@ describe("uploading a model", () => {
     expect(store.objects.get("lite0/v1/repository/lite0/1/model.py")!.data.toString()).toBe("x = 1");
   });
 
+  it("sends of a new version only what no other version has", async () => {
+    await uploadModel(s3, "models", model());
+    store.objects.set("lite0/broken/manifest.json", { data: Buffer.from("{") });
+    store.requests.length = 0;
+    const changed = { ...content, "inputs/cat.f32": "other", "inputs/dog.f32": "\0\u0001\0" };
+    const uploaded = await uploadModel(s3, "models", model(changed, "v2"));
+    expect(uploaded).toMatchObject({ version: "v2", files: 6, copied: 4, sent: 2 });
+    expect(store.copies.sort()).toEqual(
+      ["inputs/dog.f32", "inputs/manifest.json", "repository/lite0/1/model.py", "repository/lite0/config.pbtxt"].map(
+        (path) => `lite0/v2/${path}`,
+      ),
+    );
+    expect(store.objects.get("lite0/v2/inputs/dog.f32")!.data.toString()).toBe("\0\u0001\0");
+    expect(puts().at(-1)).toBe("PUT lite0/v2/manifest.json");
+    // What another version's manifest says is not believed when the object is another.
+    store.objects.set("lite0/v1/inputs/cat.f32", { data: Buffer.from("spoilt"), sha256: "0" });
+    store.objects.set("lite0/v2/inputs/dog.f32", { data: Buffer.from("spoilt"), sha256: "0" });
+    expect(await uploadModel(s3, "models", model(content, "v3"))).toMatchObject({ copied: 3, sent: 2 });
+  });
+
   it("gets over a cut connection and a store that is busy", async () => {
     store.faults.push("drop", 503, 503);
     expect(await uploadModel(s3, "models", model())).toMatchObject({ sent: 5 });
   });
 
   it("says in words what the store refuses", async () => {
+    const upload = (bucket = "models") =>
+      uploadModel(s3, bucket, model()).catch((error: unknown) => reasonOf(error, bucket, "models-write"));
     store.faults.push(403);
-    const error = await uploadModel(s3, "models", model()).catch((error: unknown) => error);
-    expect(reasonOf(error)).toBe("the object store answers AccessDenied (HTTP 403)");
+    expect(await upload()).toBe(
+      "the object store answers (HTTP 403) to models-write on bucket models: the secret key must be right, and its policy must allow s3:ListBucket on the bucket and s3:GetObject and s3:PutObject on what is in it",
+    );
+    expect(await upload("modles")).toBe(
+      "the object store answers NoSuchBucket (HTTP 404): there is no bucket modles; create it, or name another one",
+    );
   });
 
   it("refuses a folder that is not what its manifest says, and leaves no manifest in the bucket", async () => {

@@ -14,7 +14,9 @@ export class Store {
   /** Answers to give instead, first to last: a status, or `drop` to cut the connection. */
   readonly faults: (number | "drop")[] = [];
   readonly #server = createServer((request, response) => void this.#answer(request, response));
-  #hasBucket = false;
+
+  /** Keys of objects that were copied here. */
+  readonly copies: string[] = [];
 
   async start(): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
@@ -24,6 +26,15 @@ export class Store {
   stop(): void {
     this.#server.closeAllConnections();
     this.#server.close();
+  }
+
+  /** The folders below a prefix. */
+  #list({ searchParams }: URL): string {
+    const prefix = searchParams.get("prefix") ?? "";
+    const below = [...this.objects.keys()].filter((key) => key.startsWith(prefix));
+    const folders = new Set(below.map((key) => `${prefix}${key.slice(prefix.length).split("/")[0]}/`));
+    const common = [...folders].map((folder) => `<CommonPrefixes><Prefix>${folder}</Prefix></CommonPrefixes>`);
+    return `<ListBucketResult>${common.join("")}</ListBucketResult>`;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -42,12 +53,15 @@ export class Store {
     if (fault) return void end(fault, fault === 503 ? "SlowDown" : "AccessDenied");
     if (!request.headers.authorization?.startsWith("AWS4-HMAC-SHA256 Credential=key/"))
       return void end(403, "AccessDenied");
-    if (method === "PUT" && key === "") {
-      if (this.#hasBucket) return void end(409, "BucketAlreadyOwnedByYou");
-      this.#hasBucket = true;
-      return void end(200);
+    if (bucket !== "models") return void end(404, "NoSuchBucket");
+    const from = request.headers["x-amz-copy-source"] as string | undefined;
+    if (method === "PUT" && from !== undefined) {
+      this.copies.push(key);
+      this.objects.set(key, this.objects.get(decodeURIComponent(from).split("/").slice(1).join("/"))!);
+      return void end(200, "", Buffer.from("<CopyObjectResult></CopyObjectResult>"));
     }
-    if (!this.#hasBucket || bucket !== "models") return void end(404, "NoSuchBucket");
+    if (method === "GET" && key === "")
+      return void end(200, "", Buffer.from(this.#list(new URL(request.url!, "http://store"))));
     if (method === "PUT") {
       this.objects.set(key, { data: Buffer.concat(chunks), sha256: request.headers["x-amz-meta-sha256"] as string });
       return void end(200);

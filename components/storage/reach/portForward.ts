@@ -3,8 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CoreV1Api, KubeConfig, PortForward } from "@kubernetes/client-node";
 
 export interface Forwarded {
-  /** `http://127.0.0.1:port`, for as long as this is open. */
-  readonly url: string;
+  /** Port on 127.0.0.1, for as long as this is open. */
+  readonly port: number;
+  /** The last lines that the pod logged. */
+  log(): Promise<string>;
   close(): void;
 }
 
@@ -31,7 +33,8 @@ export async function forwardPort(
       }`,
     );
   config.setCurrentContext(where.context);
-  const pod = await readyPod(config.makeApiClient(CoreV1Api), where.namespace, where.selector, waitSeconds);
+  const api = config.makeApiClient(CoreV1Api);
+  const pod = await readyPod(api, where.namespace, where.selector, waitSeconds);
   const forward = new PortForward(config);
   const open = new Set<Socket>();
   const tunnels = new Set<{ terminate?: () => void }>();
@@ -50,7 +53,8 @@ export async function forwardPort(
   });
   const port = await listen(server);
   return {
-    url: `http://127.0.0.1:${port}`,
+    port,
+    log: () => api.readNamespacedPodLog({ name: pod, namespace: where.namespace, tailLines: 30 }),
     close() {
       server.close();
       for (const socket of open) socket.destroy();

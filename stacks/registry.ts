@@ -1,0 +1,88 @@
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
+import type * as pulumi from "@pulumi/pulumi";
+import type { Images } from "../components/images.ts";
+import { Minio } from "../components/storage/minio/minio.ts";
+import type { Grant } from "../components/storage/minio/policies.ts";
+import type { ObjectStore } from "../components/storage/objectStore.ts";
+import { ImagePush } from "../components/storage/registry/imagePush.ts";
+import { Registry } from "../components/storage/registry/registry.ts";
+import type { Config } from "./schema.ts";
+
+type Parts = Pick<Config, "registry" | "cluster" | "objectStore" | "images">;
+
+/** Where the registry keeps its images if not on a volume. */
+export const REGISTRY_GRANT: Grant = { bucket: "registry", right: "manage" };
+
+/** A registry, and the stack's images with those in their places that are pulled from it. */
+export interface Registered {
+  readonly registry?: Registry;
+  readonly images: Images;
+  /** After these the images are there. */
+  readonly pushed: readonly pulumi.Resource[];
+}
+
+export function registryOf(
+  name: string,
+  { registry: config, cluster }: Parts,
+  args: { readonly namespace: string; readonly domain: string; readonly images: Images; readonly store: ObjectStore },
+  opts: pulumi.ComponentResourceOptions,
+): Registered {
+  const { namespace, domain, images, store } = args;
+  if (!config.enabled) return { images, pushed: [] };
+  const isInStore = config.backend === "objectStore" && store instanceof Minio;
+  const registry = new Registry(
+    name,
+    {
+      ...config,
+      namespace,
+      domain,
+      cluster,
+      image: images.registry,
+      nodeImage: images.node,
+      contents: isInStore ? { bucket: store.access(REGISTRY_GRANT) } : config,
+      collect: config.collect === "never" ? undefined : config.collect,
+    },
+    isInStore ? { ...opts, dependsOn: [store] } : opts,
+  );
+  const pushes = config.images.map((image) => {
+    const { repository, tag } = namesOf(image, images[image]);
+    const archive = config.archives?.[image] ?? "";
+    return [image, new ImagePush(`push-${image}`, { registry, archive, repository, tag, cluster }, opts)] as const;
+  });
+  return {
+    registry,
+    images: { ...images, ...Object.fromEntries(pushes.map(([image, { reference }]) => [image, reference])) },
+    pushed: pushes.map(([, push]) => push),
+  };
+}
+
+/** `localhost/inference-stack/node:0123` is `inference-stack/node` and `0123` there. */
+function namesOf(image: string, reference: string): { repository: string; tag: string } {
+  const [name, tag = "latest"] = basename(reference.split("@")[0]).split(":");
+  return { repository: `inference-stack/${name || image}`, tag };
+}
+
+/** What is wrong with it, one line for each mistake. */
+export function registryProblems({ registry, objectStore, images }: Parts): string[] {
+  const { enabled, backend, archives = {} } = registry;
+  if (!enabled) return [];
+  const problems: string[] = [];
+  if (backend === "objectStore" && objectStore.backend !== "minio")
+    problems.push(
+      `registry.backend: objectStore is a bucket of the stack's own MinIO, but objectStore.backend is ${objectStore.backend}; use volume`,
+    );
+  for (const image of registry.images) {
+    const file = archives[image];
+    if (file === undefined)
+      problems.push(
+        `registry.images: ${image} has no file in registry.archives; write one with \`docker save\` or \`skopeo copy ... docker-archive:FILE\``,
+      );
+    else if (!existsSync(file)) problems.push(`registry.archives.${image}: there is no file ${file}`);
+    if (images[image] === undefined)
+      problems.push(
+        `images.${image}: is missing; its tag is what tells one content of registry.archives.${image} from another`,
+      );
+  }
+  return problems;
+}
