@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { labelsOf } from "../components/labels.ts";
 import type { CpuPlan } from "../components/serving/cpuPlan.ts";
-import type { InferenceService } from "../components/serving/inferenceService.ts";
+import type { ServiceFacts } from "../components/serving/inferenceService.ts";
 import type { FetchArgs } from "../components/storage/fetch/container.ts";
 import { defaultTimeoutSeconds } from "./client/pacer.ts";
 import { CLIENT_PORT, type ClientPodArgs, coordinatorPod } from "./jobPod.ts";
@@ -12,9 +12,11 @@ import { parseResult, type Result } from "./result.ts";
 import type { BenchmarkSpec, Load, Target, Thresholds } from "./spec.ts";
 import { workerJob, workerSelector } from "./workerJob.ts";
 
-export interface BenchmarkArgs {
+/** Everything that is chosen for an experiment. */
+export interface ExperimentArgs {
   readonly namespace: string;
-  readonly service: InferenceService;
+  /** The servers to measure. */
+  readonly service: ServiceFacts;
   readonly plan: CpuPlan;
   readonly target: Pick<Target, "protocol" | "model" | "input" | "output">;
   readonly load: Load;
@@ -37,6 +39,11 @@ export interface BenchmarkArgs {
   readonly inputs: FetchArgs & { readonly subPath: string };
 }
 
+export interface BenchmarkArgs extends ExperimentArgs {
+  /** What has to be deployed before it measures. */
+  readonly after: readonly pulumi.Resource[];
+}
+
 /** What a Job takes besides waiting and measuring: its pod's start, fetching inputs, writing the result. */
 const OVERHEAD_SECONDS = 240;
 /** And besides with workers: until their pods run, and their start. */
@@ -55,7 +62,7 @@ export class Benchmark extends pulumi.ComponentResource {
 
   constructor(name: string, args: BenchmarkArgs, opts?: pulumi.ComponentResourceOptions) {
     super("inference-stack:benchmarks:Benchmark", name, {}, opts);
-    const { namespace, service, client } = args;
+    const { namespace, after, client } = args;
     const child = { parent: this, dependsOn: opts?.dependsOn };
     const spec = benchmarkSpec(name, args);
     const labels = labelsOf("benchmark", name);
@@ -104,7 +111,7 @@ export class Benchmark extends pulumi.ComponentResource {
       tokenName: token.length > 0 ? `${name}-token` : undefined,
       spec,
     };
-    const ready = [service, bundle, experiment, ...token];
+    const ready = [...after, bundle, experiment, ...token];
     const workersName = `${name}-workers-${spec.key}`;
     const workers = spec.workers
       ? [
@@ -154,7 +161,7 @@ export class Benchmark extends pulumi.ComponentResource {
 }
 
 /** The experiment as the client reads it. Its key covers all of it, what the servers run, and the client's code. */
-export function benchmarkSpec(name: string, args: BenchmarkArgs): BenchmarkSpec {
+export function benchmarkSpec(name: string, args: ExperimentArgs): BenchmarkSpec {
   const { namespace, service, plan, target, load, threads, thresholds, readySeconds, rerun, client, image, inputs } =
     args;
   const { host, ports } = service.endpoint;
@@ -217,7 +224,7 @@ export function expectedSeconds({
   load,
   readySeconds,
   pods,
-}: Pick<BenchmarkArgs, "load" | "readySeconds" | "pods">): number {
+}: Pick<ExperimentArgs, "load" | "readySeconds" | "pods">): number {
   const { warmupSeconds, timeoutSeconds = defaultTimeoutSeconds } = load;
   const measuring = Math.min(longest(load, timeoutSeconds), LONGEST_SECONDS);
   const overhead = OVERHEAD_SECONDS + (pods > 1 ? WORKERS_SECONDS : 0);

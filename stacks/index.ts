@@ -2,31 +2,27 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { Benchmark } from "../benchmarks/benchmark.ts";
 import { bundleClient } from "../benchmarks/client/bundle.ts";
-import { publicImages } from "../components/images.ts";
 import { labelsOf } from "../components/labels.ts";
 import { ENFORCE_BASELINE, ENFORCE_RESTRICTED } from "../components/restricted.ts";
 import { Autoscaler } from "../components/scaling/autoscaler.ts";
 import { MetricsServer } from "../components/scaling/metricsServer.ts";
-import { planCpus } from "../components/serving/cpuPlan.ts";
-import { kubernetes } from "../components/serving/engines/kubernetes.ts";
-import { seldon } from "../components/serving/engines/seldon.ts";
 import { InferenceService } from "../components/serving/inferenceService.ts";
 import { seldonOperator } from "../components/serving/seldon/install.ts";
-import { PINNED_CPU_REQUEST } from "../components/serving/serverPod.ts";
 import { bundleFetch } from "../components/storage/fetch/bundle.ts";
 import { ModelUpload } from "../components/storage/modelUpload.ts";
 import { ObjectStore } from "../components/storage/objectStore.ts";
 import { readConfig } from "./config.ts";
-import { loadOf } from "./load.ts";
-import { modelServerOf, requestsOf, serverWarnings } from "./server.ts";
+import { BENCHMARK, experimentArgs, imagesOf, placeOf, planOf, SERVER, STORE, serviceArgs } from "./experiment.ts";
+import { serverWarnings } from "./server.ts";
 
 const config = readConfig();
-const { cluster, model, autoscaling, benchmark: measure } = config;
+const { cluster, model, autoscaling } = config;
 const { executor } = config.seldon;
 const isSeldon = config.engine === "seldon";
-const images = { ...publicImages, ...config.images };
-const cpuPlan = planCpus({ ...config, nodes: cluster.nodes });
-const requests = requestsOf(config);
+const images = imagesOf(config);
+const cpuPlan = planOf(config);
+const place = placeOf(pulumi.getStack(), config);
+const name = place.namespace;
 for (const warning of serverWarnings(config)) pulumi.log.warn(warning);
 const [client, fetchProgram] = await Promise.all([bundleClient(), bundleFetch()]);
 
@@ -35,10 +31,6 @@ const provider = new k8s.Provider("cluster", {
   context: cluster.context,
   clusterIdentifier: `${cluster.kind}/${cluster.context}`,
 });
-const name = `inference-${pulumi
-  .getStack()
-  .toLowerCase()
-  .replaceAll(/[^a-z0-9]+/g, "-")}`;
 // Seldon's executor does not meet the level that all our own pods meet.
 const level = isSeldon && executor.enabled ? ENFORCE_BASELINE : ENFORCE_RESTRICTED;
 const namespace = new k8s.core.v1.Namespace(
@@ -46,10 +38,9 @@ const namespace = new k8s.core.v1.Namespace(
   { metadata: { name, labels: { ...labelsOf("inference", name), ...level } } },
   { provider },
 );
-const place = { namespace: name, domain: cluster.domain };
 
 const store = new ObjectStore(
-  "object-store",
+  STORE,
   { ...place, ...config.objectStore, image: images.minio },
   { provider, dependsOn: [namespace] },
 );
@@ -76,24 +67,12 @@ const operator = isSeldon
       { provider, dependsOn: [namespace] },
     )
   : [];
-const throughExecutor = executor.enabled
-  ? { ...executor, ports: { http: executor.httpPort, grpc: executor.grpcPort } }
-  : undefined;
 
-const service = new InferenceService(
-  "server",
-  {
-    ...place,
-    engine: isSeldon ? seldon(throughExecutor) : kubernetes,
-    plan: cpuPlan,
-    server: modelServerOf(config, images, (config.cpus / config.instances) * config.threadsPerCore),
-    model: upload.fetch,
-    cpuRequest: autoscaling.resourceLimiting ?? PINNED_CPU_REQUEST,
-    isAutoscaled: autoscaling.enabled,
-    readySeconds: config.server.readySeconds,
-  },
-  { provider, dependsOn: [upload, ...operator] },
-);
+const shared = { place, plan: cpuPlan, model: upload.fetch };
+const service = new InferenceService(SERVER, serviceArgs(config, shared), {
+  provider,
+  dependsOn: [upload, ...operator],
+});
 
 const metricsServer = config.metricsServer.enabled
   ? [
@@ -107,41 +86,20 @@ const metricsServer = config.metricsServer.enabled
 if (autoscaling.enabled)
   new Autoscaler(
     "autoscaler",
-    { ...autoscaling, namespace: name, targets: service.scaleTargets, min: config.instances },
+    { ...autoscaling, namespace: name, targets: service.facts.scaleTargets, min: config.instances },
     { provider, dependsOn: [service, ...metricsServer] },
   );
 
-const inputs = { ...upload.fetch, subPath: requests.folder };
-const experiment = measure.enabled
+const experiment = config.benchmark.enabled
   ? new Benchmark(
-      "benchmark",
-      {
-        namespace: name,
-        service,
-        plan: cpuPlan,
-        target: {
-          protocol: measure.protocol,
-          model: requests.name,
-          input: requests.input,
-          output: requests.output,
-        },
-        load: loadOf(measure),
-        threads: measure.threads,
-        pods: measure.pods,
-        control: measure.control,
-        thresholds: measure.thresholds,
-        readySeconds: config.server.readySeconds,
-        rerun: measure.rerun,
-        image: images.node,
-        client,
-        inputs,
-      },
+      BENCHMARK,
+      { ...experimentArgs(config, { ...shared, client }), service: service.facts, after: [service] },
       { provider, dependsOn: [namespace] },
     )
   : undefined;
 
 /** Where the servers answer, inside the cluster. */
-export const endpoint = service.endpoint;
+export const endpoint = service.facts.endpoint;
 /** Which CPUs each server was given. */
 export const plan = { pinning: config.pinning, ...cpuPlan };
 /** The whole result of the benchmark, and of it what is read at a glance. */

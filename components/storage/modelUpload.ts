@@ -4,7 +4,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../labels.ts";
 import type { FetchArgs } from "./fetch/container.ts";
-import type { ObjectStore } from "./objectStore.ts";
+import type { Bucket, ObjectStore } from "./objectStore.ts";
 
 export interface ModelUploadArgs {
   /** Name of the model. */
@@ -23,6 +23,14 @@ export interface ModelUploadArgs {
   readonly fetchProgram: { readonly code: string; readonly hash: string };
 }
 
+/** How pods get a version of a model out of the bucket. */
+export function fetchArgs(
+  args: Pick<ModelUploadArgs, "model" | "version" | "image"> & { bucket: Bucket; programHash: string },
+): FetchArgs {
+  const { image, bucket, model, version, programHash } = args;
+  return { image, program: `fetch-${programHash.slice(0, 10)}`, bucket, prefix: `${model}/${version}` };
+}
+
 /** A version of a model in the bucket, and how pods get it from there. */
 export class ModelUpload extends pulumi.ComponentResource {
   readonly fetch: FetchArgs;
@@ -31,7 +39,8 @@ export class ModelUpload extends pulumi.ComponentResource {
     super("inference-stack:storage:ModelUpload", name, {}, opts);
     const { store, fetchProgram } = args;
     const { bucket } = store;
-    const program = `fetch-${fetchProgram.hash.slice(0, 10)}`;
+    this.fetch = fetchArgs({ ...args, bucket, programHash: fetchProgram.hash });
+    const { program } = this.fetch;
     new k8s.core.v1.ConfigMap(
       program,
       {
@@ -41,7 +50,6 @@ export class ModelUpload extends pulumi.ComponentResource {
       { parent: this, dependsOn: opts?.dependsOn },
     );
     if (args.source !== undefined) this.upload(name, { ...args, source: args.source });
-    this.fetch = { image: args.image, program, bucket, prefix: `${args.model}/${args.version}` };
     this.registerOutputs({ prefix: this.fetch.prefix });
   }
 

@@ -30,6 +30,17 @@ export interface Bucket {
 
 const PORT = 9000;
 
+/** The bucket that a store of this name has. */
+export function bucketOf(name: string, { namespace, domain }: Pick<ObjectStoreArgs, "namespace" | "domain">): Bucket {
+  return {
+    endpoint: `http://${name}.${namespace}.svc.${domain}:${PORT}`,
+    region: "us-east-1",
+    bucket: "models",
+    secretName: `${name}-credentials`,
+    namespace,
+  };
+}
+
 /** MinIO with one volume. */
 export class ObjectStore extends pulumi.ComponentResource {
   readonly bucket: Bucket;
@@ -42,12 +53,13 @@ export class ObjectStore extends pulumi.ComponentResource {
 
   constructor(name: string, args: ObjectStoreArgs, opts?: pulumi.ComponentResourceOptions) {
     super("inference-stack:storage:ObjectStore", name, {}, opts);
-    const { namespace, domain } = args;
+    const { namespace } = args;
+    this.bucket = bucketOf(name, args);
+    const { secretName } = this.bucket;
     const child = { parent: this, dependsOn: opts?.dependsOn };
     const labels = labelsOf("minio", name);
     const metadata = { namespace, name, labels };
     this.selector = selectorOf("minio", name);
-    const secretName = `${name}-credentials`;
 
     const generate = (what: string, length: number) =>
       new random.RandomPassword(`${name}-${what}`, { length, special: false }, { parent: this }).result;
@@ -82,13 +94,6 @@ export class ObjectStore extends pulumi.ComponentResource {
     );
 
     this.identity = set.metadata.uid;
-    this.bucket = {
-      endpoint: `http://${name}.${namespace}.svc.${domain}:${PORT}`,
-      region: "us-east-1",
-      bucket: "models",
-      secretName,
-      namespace,
-    };
     this.registerOutputs({ bucket: this.bucket });
   }
 }

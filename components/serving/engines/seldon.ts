@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
 import { PLAN_LABEL, SET_LABEL } from "../../labels.ts";
 import type { InstancePlan } from "../cpuPlan.ts";
 import type { Ports } from "../modelServer.ts";
@@ -13,7 +14,7 @@ import {
   waitFor,
 } from "../seldon/deployment.ts";
 import { serverPod } from "../serverPod.ts";
-import type { Engine, EngineArgs } from "./engine.ts";
+import type { Deployed, Engine, EngineArgs } from "./engine.ts";
 import { workloadName } from "./workloadName.ts";
 
 /** Ports of the executor. */
@@ -27,54 +28,71 @@ export interface ExecutorPorts {
  * own is a predictor of one pod, which knows its CPUs; instances that are all alike are one predictor.
  */
 export function seldon(executor?: Executor & { readonly ports: ExecutorPorts }): Engine {
-  return (args, opts) => {
-    const { name, namespace, labels, selector, plan, server, isAutoscaled, readySeconds } = args;
-    const nodes = plan.nodes.map(({ name: node, instances }) => {
-      const set = workloadName(name, node);
-      return { node, set, instances, predictors: predictorsOf(args, node, instances) };
-    });
-    for (const { node, set, predictors } of nodes) {
-      const pods = predictors.map(({ pod }) => pod);
-      const spec = {
-        name: set,
-        predictors,
-        labels: { ...labels, [SET_LABEL]: set, [PLAN_LABEL]: plan.hash },
-        selector: { ...selector, [SET_LABEL]: set },
-        revision: createHash("sha256")
-          .update(JSON.stringify([plan.hash, pods, executor]))
-          .digest("hex")
-          .slice(0, 8),
-        protocol: protocolOf(server.ports),
-        executor,
-        readySeconds,
-      };
-      new k8s.apiextensions.CustomResource(
-        `${name}-${node}`,
-        {
-          apiVersion: API_VERSION,
-          kind: KIND,
-          metadata: { namespace, labels, name: set, annotations: { "pulumi.com/waitFor": waitFor(spec) } },
-          spec: seldonSpec(spec),
-        },
-        {
-          ...opts,
-          customTimeouts: { create: `${readySeconds}s`, update: `${readySeconds}s` },
-          ...(isAutoscaled ? { ignoreChanges: ["spec.replicas"] } : {}),
-        },
-      );
-    }
-    const serving = nodes.filter(({ instances }) => instances.length > 0);
-    return {
-      ports: executor ? throughExecutor(server.ports, executor.ports) : server.ports,
-      cpusByPod: Object.fromEntries(
-        serving.flatMap(({ set, instances }) =>
-          instances.flatMap(({ cpus }, i) => (cpus ? [[deploymentName(set, i, server.name), cpus]] : [])),
-        ),
-      ),
-      pods: serving.flatMap(({ predictors }) => predictors.map(({ pod }) => pod)),
-      scaleTargets: serving.map(({ set }) => ({ apiVersion: API_VERSION, kind: KIND, name: set })),
-    };
+  return {
+    describe: (args) => describe(args, executor?.ports),
+    deploy: (args, opts) => deploy(args, opts, executor),
   };
+}
+
+function describe(args: EngineArgs, executor: ExecutorPorts | undefined): Deployed {
+  const { server } = args;
+  const serving = setsOf(args).filter(({ instances }) => instances.length > 0);
+  return {
+    ports: executor ? throughExecutor(server.ports, executor) : server.ports,
+    cpusByPod: Object.fromEntries(
+      serving.flatMap(({ set, instances }) =>
+        instances.flatMap(({ cpus }, i) => (cpus ? [[deploymentName(set, i, server.name), cpus]] : [])),
+      ),
+    ),
+    pods: serving.flatMap(({ predictors }) => predictors.map(({ pod }) => pod)),
+    scaleTargets: serving.map(({ set }) => ({ apiVersion: API_VERSION, kind: KIND, name: set })),
+  };
+}
+
+function deploy(
+  args: EngineArgs,
+  opts: pulumi.CustomResourceOptions,
+  executor: (Executor & { readonly ports: ExecutorPorts }) | undefined,
+): void {
+  const { name, namespace, labels, selector, plan, server, isAutoscaled, readySeconds } = args;
+  for (const { node, set, predictors } of setsOf(args)) {
+    const pods = predictors.map(({ pod }) => pod);
+    const spec = {
+      name: set,
+      predictors,
+      labels: { ...labels, [SET_LABEL]: set, [PLAN_LABEL]: plan.hash },
+      selector: { ...selector, [SET_LABEL]: set },
+      revision: createHash("sha256")
+        .update(JSON.stringify([plan.hash, pods, executor]))
+        .digest("hex")
+        .slice(0, 8),
+      protocol: protocolOf(server.ports),
+      executor,
+      readySeconds,
+    };
+    new k8s.apiextensions.CustomResource(
+      `${name}-${node}`,
+      {
+        apiVersion: API_VERSION,
+        kind: KIND,
+        metadata: { namespace, labels, name: set, annotations: { "pulumi.com/waitFor": waitFor(spec) } },
+        spec: seldonSpec(spec),
+      },
+      {
+        ...opts,
+        customTimeouts: { create: `${readySeconds}s`, update: `${readySeconds}s` },
+        ...(isAutoscaled ? { ignoreChanges: ["spec.replicas"] } : {}),
+      },
+    );
+  }
+}
+
+/** By node. */
+function setsOf(args: EngineArgs) {
+  return args.plan.nodes.map(({ name: node, instances }) => {
+    const set = workloadName(args.name, node);
+    return { node, set, instances, predictors: predictorsOf(args, node, instances) };
+  });
 }
 
 /** What the operator and the executor take the servers to speak. */
