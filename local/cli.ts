@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
-import { Argument, Command } from "commander";
+import { Argument, Command, Option } from "commander";
+import { formats as comparisonFormats } from "../benchmarks/compare/output.ts";
 import { UserError } from "../error.ts";
 import { client } from "./client.ts";
 import { checkout } from "./paths.ts";
@@ -95,6 +96,19 @@ program
   .helpOption(false)
   .argument("[args...]")
   .action((args) => end(attach(process.execPath, [...client.args, ...args], client.env)));
+
+program
+  .command("compare")
+  .description("whether results are slower than others, by repeated runs; exit code 2: slower, 3: not comparable")
+  .argument("<base>", "file or folder of results")
+  .argument("<new>", "file or folder of results")
+  .addOption(new Option("-o, --output <format>", "how to print it").choices(comparisonFormats).default("table"))
+  .option("--output-file <file>", "where to; default: standard output")
+  .option("--accept <part>", "part of the environment that may differ, such as kernel (repeatable)", collect, [])
+  .option("--false-alarm-rate <share>", "share of comparisons of equal sides that may be called slower", Number, 0.01)
+  .action(async (base: string, now: string, options) =>
+    end((await import("../benchmarks/compare/run.ts")).runCompare({ base, new: now, ...options })),
+  );
 
 program
   .command("model")
