@@ -1,13 +1,13 @@
 /** The command line behind every npm script. */
 import { spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
 import { Argument, Command, Option } from "commander";
 import { formats as comparisonFormats } from "../benchmarks/compare/output.ts";
 import { UserError } from "../error.ts";
 import { client } from "./client.ts";
-import { checkout } from "./paths.ts";
+import { checkout, state, stateDir } from "./paths.ts";
 
 // Administration commands are often left out of a user's PATH.
 process.env.PATH = [process.env.PATH, "/usr/sbin", "/sbin"].filter(Boolean).join(delimiter);
@@ -39,6 +39,25 @@ stackCommand("preview", "what a deployment would change; further arguments go to
   .allowUnknownOption()
   .allowExcessArguments()
   .action(async (options, command: Command) => end((await import("./stack/start.ts")).preview(options, command.args)));
+
+const sweep = program.command("sweep").description("many experiments, one after the other: the stack's `sweep` config");
+const sweepCommand = (name: string, description: string) =>
+  sweep
+    .command(name)
+    .description(description)
+    .option("-s, --stack <name>", "stack: the file Pulumi.<name>.yaml", "dev")
+    .option("-c, --config <key=value>", "set a config key for this run (repeatable)", collect, [])
+    .option("--folder <path>", "where results are kept; default: this checkout's own folder for the stack")
+    .option("--retry-invalid", "measure INVALID cells again");
+const sweeping = () => import("./stack/sweep.ts");
+
+sweepCommand("preview", "which cells are new, stale or measured already, and how long the rest will take")
+  .option("--json", "the same for programs")
+  .action(async (options) => end((await sweeping()).previewSweep(options)));
+
+sweepCommand("run", "measure what is missing; continues where it was interrupted").action(async (options) =>
+  end((await sweeping()).sweepRun(options)),
+);
 
 program
   .command("destroy")
@@ -109,6 +128,18 @@ program
   .action(async (base: string, now: string, options) =>
     end((await import("../benchmarks/compare/run.ts")).runCompare({ base, new: now, ...options })),
   );
+
+program
+  .command("report")
+  .description("pictures and tables of results on disk, as HTML, CSV and Markdown")
+  .argument("[paths...]", "files and folders of results; default: all of this checkout")
+  .option("-f, --folder <folder>", "where to", "report")
+  .option("--title <text>", "heading", "Inference benchmarks")
+  .option("--slo <ms>", "milliseconds that p99 must not exceed, drawn as a line", Number)
+  .action(async (paths: string[], options) => {
+    const all = paths.length > 0 ? paths : [state.results, join(stateDir, "sweeps")].filter((path) => existsSync(path));
+    await (await import("../benchmarks/report/run.ts")).runReport({ paths: all, ...options });
+  });
 
 program
   .command("model")

@@ -1,3 +1,4 @@
+import { escapeMarkup } from "../markup.ts";
 import type { Case, Comparison, MetricComparison } from "./compare.ts";
 
 export const formats = ["table", "markdown", "json", "junit"] as const;
@@ -116,11 +117,14 @@ function junit({ base, new: now, cases, notes }: Comparison): string {
   const text = suites.map(({ name, tests, each }) => {
     const failures = each.metrics.filter(({ decision }) => decision === "slower").length;
     const errors = each.metrics.length > 0 ? 0 : 1;
-    const head = `  <testsuite name="${escaped(name)}" tests="${tests.length}" failures="${failures}" errors="${errors}">`;
+    const head = `  <testsuite name="${escapeMarkup(name)}" tests="${tests.length}" failures="${failures}" errors="${errors}">`;
     const body = tests.map((metric) => testCase(name, metric, each));
-    return [head, ...body, `    <system-out>${escaped(remarks(each).join("\n"))}</system-out>`, "  </testsuite>"].join(
-      "\n",
-    );
+    return [
+      head,
+      ...body,
+      `    <system-out>${escapeMarkup(remarks(each).join("\n"))}</system-out>`,
+      "  </testsuite>",
+    ].join("\n");
   });
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -131,14 +135,14 @@ function junit({ base, new: now, cases, notes }: Comparison): string {
 }
 
 function testCase(suite: string, metric: MetricComparison | undefined, { obstacles }: Case): string {
-  const open = (name: string) => `    <testcase classname="${escaped(suite)}" name="${escaped(name)}"`;
+  const open = (name: string) => `    <testcase classname="${escapeMarkup(suite)}" name="${escapeMarkup(name)}"`;
   if (!metric) {
     const message = obstacles.join(" ") || "No figure has enough samples.";
-    return `${open("comparable")}><error message="${escaped(message)}"/></testcase>`;
+    return `${open("comparable")}><error message="${escapeMarkup(message)}"/></testcase>`;
   }
   if (metric.decision !== "slower") return `${open(metric.metric)}/>`;
   const [base, now, change, interval] = cells(metric);
-  return `${open(metric.metric)}><failure message="${escaped(`${metric.metric}: ${base} -> ${now}, ${change} (${interval})`)}"/></testcase>`;
+  return `${open(metric.metric)}><failure message="${escapeMarkup(`${metric.metric}: ${base} -> ${now}, ${change} (${interval})`)}"/></testcase>`;
 }
 
 const nothing = (notes: readonly string[]): Case => ({
@@ -150,8 +154,3 @@ const nothing = (notes: readonly string[]): Case => ({
   notes: [],
   metrics: [],
 });
-
-const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-// Control characters are in no XML, not even escaped.
-const escaped = (text: string) =>
-  text.replace(/[^\t\n\r\x20-\uFFFD]/g, "?").replace(/[&<>"]/g, (character) => entities[character]!);
