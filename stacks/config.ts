@@ -4,8 +4,10 @@ import * as pulumi from "@pulumi/pulumi";
 import type { TSchema } from "typebox";
 import { Settings } from "typebox/system";
 import { Value } from "typebox/value";
+import { sweepProblems } from "../benchmarks/sweep/points.ts";
 import { PlanError, planCpus } from "../components/serving/cpuPlan.ts";
 import { parseManifest } from "../components/storage/manifest.ts";
+import { axisValues } from "./axisValues.ts";
 import { COMBINED, combinationProblems } from "./combinations.ts";
 import { describeFaults } from "./faults.ts";
 import { loadProblems } from "./load.ts";
@@ -60,6 +62,9 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
     ...model.problems,
     ...(isServable ? serverProblems(value) : []),
     ...(isRight("benchmark") ? loadProblems(value.benchmark) : []),
+    ...(isRight("sweep", "instances", "cpus", "sockets", "cluster", "server", "benchmark")
+      ? sweepProblems(value.sweep, axisValues(value))
+      : []),
   ];
   return faults.length > 0
     ? { problems }

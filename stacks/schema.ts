@@ -1,4 +1,4 @@
-import { type Static, type TSchema, Type } from "typebox";
+import { type Static, type TArray, type TOptional, type TSchema, Type } from "typebox";
 import { defaultTimeoutSeconds } from "../benchmarks/client/pacer.ts";
 import { defaultThresholds } from "../benchmarks/client/thresholds.ts";
 import { type ServerName, serverKinds } from "../components/serving/servers/kinds.ts";
@@ -35,6 +35,43 @@ const image = (description: string) => Type.Optional(text(description));
 const NAME = "^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$";
 /** Names of cluster nodes may contain dots. */
 const NODE_NAME = "^[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?$";
+
+/** What the axes of a sweep are, and the schema of one value. */
+const protocols = [
+  "v2-grpc",
+  "v2-rest",
+  "v2-rest-binary",
+  "tfs-grpc",
+  "tfs-rest",
+  "seldon-grpc",
+  "seldon-rest",
+] as const;
+const sweepValue = {
+  nodes: count("Nodes that serve (`cluster.nodes`), from the first.", 1),
+  replicas: count("The same as `nodes`, in the guide's words: every instance has one replica on each node.", 1),
+  sockets: count("NUMA nodes per node.", 1),
+  cpus: count("Cores per node.", 1),
+  instances: count("Model servers per node.", 1),
+  threadsPerCore: count("Hardware threads of each core.", 1),
+  pinning: Type.Enum(["numactl", "cpuset", "none"], { description: "How servers are kept on their cores." }),
+  server: Type.Enum(Object.keys(serverKinds) as ServerName[], { description: "Kind of server (`server.kind`)." }),
+  streams: count("Inferences that an instance computes at the same time (`server.streams`).", 1),
+  path: text("Way of the requests to the servers (`benchmark.path`)."),
+  protocol: Type.Enum([...protocols], { description: "Protocol (`benchmark.protocol`)." }),
+  batch: count("Inputs in one request.", 1),
+  clients: count("Closed loop: clients.", 1),
+  rate: above("Open loop: requests per second (`benchmark.load.rate`)."),
+} as const;
+type SweepValues = typeof sweepValue;
+const sweepAxes = Object.fromEntries(
+  Object.entries<TSchema & { description?: string }>(sweepValue).map(([name, { description, ...value }]) => [
+    name,
+    Type.Optional(Type.Array(value as TSchema, { description, minItems: 1, uniqueItems: true })),
+  ]),
+) as unknown as { [K in keyof SweepValues]: TOptional<TArray<SweepValues[K]>> };
+const sweepCell = Object.fromEntries(
+  Object.entries(sweepValue).map(([name, value]) => [name, Type.Optional(value as TSchema)]),
+) as unknown as { [K in keyof SweepValues]: TOptional<SweepValues[K]> };
 
 const coreList = Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1 });
 
@@ -172,6 +209,11 @@ export const ConfigSchema = Type.Object(
       ),
       gpus: count("NVIDIA GPUs of each instance (`nvidia.com/gpu`).", 0, 0),
       memory: quantity("Memory of one instance.", "1Gi"),
+      streams: count(
+        "Inferences that one instance computes at the same time, sharing its threads. Only ovms takes more than one.",
+        1,
+        1,
+      ),
       readySeconds: count(
         "How long all instances may take to become ready, in seconds; the first time this includes pulling the image.",
         10,
@@ -240,15 +282,7 @@ export const ConfigSchema = Type.Object(
     }),
     benchmark: object("The measurement after every change.", {
       enabled: flag("Measure at all.", true),
-      protocol: choice("Protocol the load client speaks; the server has to speak it too.", [
-        "v2-grpc",
-        "v2-rest",
-        "v2-rest-binary",
-        "tfs-grpc",
-        "tfs-rest",
-        "seldon-grpc",
-        "seldon-rest",
-      ]),
+      protocol: choice("Protocol the load client speaks; the server has to speak it too.", [...protocols]),
       clients: count("Closed loop: clients that each send the next request when the last was answered.", 1, 4),
       warmup: seconds("Load before anything is recorded", 0, 5),
       duration: seconds(
@@ -346,6 +380,37 @@ export const ConfigSchema = Type.Object(
       }),
       rerun: count("Raise it to measure the same experiment again.", 0, 0),
     }),
+    sweep: object(
+      "Many experiments, one after the other (docs/sweep.md). `npm run sweep` runs them; deploying the stack does not.",
+      {
+        preset: oneOf(
+          "`guide`: all `nodes`, every possible number of `instances`, each with 1 to 32 `clients`; `axes` says otherwise for any of them.",
+          ["guide"],
+        ),
+        axes: object("Every combination of these values is a cell.", sweepAxes),
+        where: Type.Array(Type.String({ minLength: 1 }), {
+          description:
+            "Conditions on the combinations, in CEL over the names of the axes, such as `clients <= 4 * instances`.",
+          default: [],
+        }),
+        cells: Type.Array(object("One cell.", sweepCell, true), {
+          description: "Further cells, each by its own values.",
+          default: [],
+        }),
+        impossible: choice(
+          "What becomes of a sweep some of whose cells cannot be, such as 3 instances on 4 cores: `refuse` it, or `skip` these.",
+          ["refuse", "skip"],
+        ),
+        repeats: count("Runs of each cell.", 1, 1),
+        retries: count("How often a run that is INVALID is done again.", 0, 1),
+        warmup: Type.Optional(
+          Type.Number({ description: "In the place of `benchmark.warmup`, in seconds.", minimum: 0 }),
+        ),
+        duration: Type.Optional(
+          Type.Number({ description: "In the place of `benchmark.duration`, in seconds.", minimum: 1 }),
+        ),
+      },
+    ),
   },
   {
     additionalProperties: false,

@@ -40,8 +40,12 @@ export interface Run {
   readonly chosen: Readonly<Record<string, string>>;
   /** Of `result.environment` (benchmarks/fingerprint.ts). */
   readonly fingerprint: string;
-  /** How long the whole deployment took, in seconds. */
-  readonly seconds: number;
+  /** How long the deployment took, measuring included, in seconds; absent where somebody else had begun it. */
+  readonly seconds?: number;
+  /** Of these, what was neither warm-up nor measuring. */
+  readonly overheadSeconds?: number;
+  /** What changed against the deployment before it: the servers, or nothing but the load. */
+  readonly change?: "servers" | "load";
   readonly result: Result;
 }
 

@@ -19,6 +19,10 @@ import { PROJECT } from "./config.ts";
 
 /** The Pulumi command line with a home, a backend and plugins of this instance's own. */
 export interface Engine {
+  /** Path of the executable. */
+  readonly executable: string;
+  /** Environment it is run in. */
+  readonly env: NodeJS.ProcessEnv;
   /** Runs it in the foreground, on this terminal; resolves to its exit code. */
   attach(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<number>;
   /** Runs it quietly and returns what it printed. */
@@ -47,6 +51,8 @@ export async function openEngine(pulumi: string): Promise<Engine> {
     PULUMI_DIY_BACKEND_RETAIN_CHECKPOINTS: "false",
   };
   return {
+    executable,
+    env,
     attach: (args, more) =>
       new Promise((resolve, reject) => {
         const child = spawn(executable, args, { cwd: checkout, env: { ...env, ...more }, stdio: "inherit" });

@@ -29,9 +29,9 @@ export interface StartOptions {
 /** One instance, one command at a time. */
 const lock = join(stateDir, "stack.lock");
 /** The machine's: two measurements at once would measure each other. */
-const measuring = "/run/lock/inference-stack.measuring";
+export const measuring = "/run/lock/inference-stack.measuring";
 
-const tell = (line: string) => console.log(`  ${line}`);
+export const tell = (line: string) => console.log(`  ${line}`);
 
 /** Everything from nothing to the printed measurement. Returns the exit code. */
 export async function start(options: StartOptions): Promise<number> {
@@ -42,14 +42,7 @@ export async function start(options: StartOptions): Promise<number> {
   return locked(async () => {
     if (nodes) {
       console.log("Cluster");
-      const shapes = nodes.map(({ shape }) => shape);
-      await startCluster(tools.bin, tools.images, tell, shapes);
-      await loadImages(
-        imagesAmong(needs).map((name) => tools.images[name]),
-        tell,
-      );
-      const topologies = nodes.map(({ topology }) => topology);
-      confine(mergedConfig(options.stack, {}, options.config), topologies);
+      await bringUp(options, needs, tools, nodes);
     }
     const { engine, file } = await prepare(options, tools, nodes);
     console.log("Stack");
@@ -70,6 +63,23 @@ export async function start(options: StartOptions): Promise<number> {
     console.log(nextCommands(options.stack));
     return 0;
   });
+}
+
+/** The embedded cluster as the stack wants it, with its images. Quick where it is so already. */
+export async function bringUp(
+  { stack, config }: StartOptions,
+  needs: readonly Need[],
+  tools: Toolchain,
+  nodes: readonly StackNode[],
+): Promise<void> {
+  const shapes = nodes.map(({ shape }) => shape);
+  await startCluster(tools.bin, tools.images, tell, shapes);
+  await loadImages(
+    imagesAmong(needs).map((name) => tools.images[name]),
+    tell,
+  );
+  const topologies = nodes.map(({ topology }) => topology);
+  confine(mergedConfig(stack, {}, config), topologies);
 }
 
 /** `pulumi preview` of the stack. Needs no cluster when the stack was never deployed. */
@@ -111,18 +121,16 @@ export async function outputs(stack: string): Promise<string> {
   return JSON.stringify(await outputsOf(await openEngine(tools.pulumi), stack), null, 2);
 }
 
-const locked = <T>(work: () => Promise<T>) =>
+export const locked = <T>(work: () => Promise<T>) =>
   withLock(lock, work, () => tell("waiting for another command of this checkout to end"));
 
 /** What the stack wants the embedded cluster's nodes to be; undefined for another cluster. */
-function nodesOf({ stack, config }: StartOptions): StackNode[] | undefined {
+export function nodesOf({ stack, config }: StartOptions): StackNode[] | undefined {
   return isEmbedded(stack) ? stackNodes(mergedConfig(stack, {}, config), readTopology("this machine")) : undefined;
 }
 
 async function prepare(options: StartOptions, tools: Toolchain, nodes: StackNode[] | undefined) {
-  const { [`${PROJECT}:model`]: model } = mergedConfig(options.stack, {}, options.config);
-  const isInBucket = (model as { version?: string } | undefined)?.version !== undefined;
-  const local = nodes ? embeddedConfig(options.stack, tools, nodes, isInBucket) : {};
+  const local = localConfig(options, tools, nodes);
   const file = writeStackFile(options.stack, { ...local, ...rerun(options) }, options.config);
   const engine = await openEngine(tools.pulumi);
   await openStack(engine, options.stack);
@@ -130,7 +138,17 @@ async function prepare(options: StartOptions, tools: Toolchain, nodes: StackNode
   return { engine, file };
 }
 
-/** What only this machine knows of an embedded stack. */
+/** What only this machine knows of a stack; nothing where it is for another cluster. */
+export function localConfig(
+  { stack, config }: StartOptions,
+  tools: Toolchain,
+  nodes: readonly StackNode[] | undefined,
+) {
+  const { [`${PROJECT}:model`]: model } = mergedConfig(stack, {}, config);
+  const isInBucket = (model as { version?: string } | undefined)?.version !== undefined;
+  return nodes ? embeddedConfig(stack, tools, nodes, isInBucket) : {};
+}
+
 function embeddedConfig(stack: string, tools: Toolchain, nodes: readonly StackNode[], isInBucket: boolean) {
   const images = Object.fromEntries(Object.entries(tools.images).map(([name, { ref }]) => [name, ref]));
   const last = (lastConfigOf(stack, "topology") ?? []) as unknown as NodeTopology[];
