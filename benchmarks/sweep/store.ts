@@ -14,7 +14,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { UserError } from "../../error.ts";
 import { fingerprintOf } from "../fingerprint.ts";
-import { parseResult, type Result } from "../result.ts";
+import { parseResult, type Result, schemaVersion } from "../result.ts";
 
 /**
  * Results on disk, one file for each run: `<folder>/<cell>/<fingerprint>/<key>.json`. A file is written beside its place and then
@@ -114,6 +114,8 @@ function readRun(text: string, file: string): Run | undefined {
   const { format: _, ...run } = body as Run & { format: string };
   if (!file.endsWith(sep + placeOf(run)))
     throw new UserError(`it belongs to ${placeOf(run)}; was it renamed or copied?`);
+  if (run.result.schemaVersion !== schemaVersion)
+    throw new UserError(`its result has schema version ${run.result.schemaVersion}; this program reads ${schemaVersion}`);
   if (fingerprintOf(run.result) !== run.fingerprint)
     throw new UserError("its fingerprint is not that of its environment");
   return run;
