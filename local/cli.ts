@@ -36,6 +36,7 @@ stackCommand("start", "bring everything up, deploy the stack, measure it and pri
   .action(async (options) => end((await import("./stack/start.ts")).start(options)));
 
 stackCommand("preview", "what a deployment would change; further arguments go to `pulumi preview`")
+  .option("--markdown", "print it as a comment for a pull request, with the CPU plan, the experiment and the policies")
   .allowUnknownOption()
   .allowExcessArguments()
   .action(async (options, command: Command) => end((await import("./stack/start.ts")).preview(options, command.args)));
@@ -58,6 +59,13 @@ sweepCommand("preview", "which cells are new, stale or measured already, and how
 sweepCommand("run", "measure what is missing; continues where it was interrupted").action(async (options) =>
   end((await sweeping()).sweepRun(options)),
 );
+
+stackCommand("search", "find the configuration with the highest rate that keeps a latency: the stack's `search` config")
+  .option("--folder <path>", "where results are kept; default: this checkout's own folder for the stack")
+  .option("--json", "print what was found as JSON")
+  .option("--again", "measure the winner again although nothing changed")
+  .option("--dry-run", "only say what would be searched")
+  .action(async (options) => end((await import("./stack/search.ts")).search(options)));
 
 program
   .command("destroy")

@@ -6,15 +6,17 @@ import { UserError } from "../../error.ts";
 import { CONTEXT, loadImages, startCluster } from "../cluster/cluster.ts";
 import { readTopology } from "../cluster/topology.ts";
 import { withLock } from "../lock.ts";
-import { state, stateDir } from "../paths.ts";
+import { checkout, state, stateDir } from "../paths.ts";
 import { ensure, imagesAmong, type Need, plan, type Toolchain } from "../toolchain/index.ts";
 import { configOf, lastConfigOf, mergedConfig, PROJECT, writeStackFile } from "./config.ts";
 import { type Engine, openEngine, openStack } from "./engine.ts";
+import { parsePreview, STREAMING } from "./events.ts";
 import { unwellPods } from "./failure.ts";
 import { confine } from "./isolation.ts";
 import { needsOf } from "./needs.ts";
 import { type StackNode, stackNodes, withFormerNodes } from "./nodes.ts";
 import { adoptPending } from "./pending.ts";
+import { reviewMarkdown } from "./review.ts";
 import { nextCommands, type Outputs, summary } from "./summary.ts";
 
 export interface StartOptions {
@@ -30,6 +32,8 @@ export interface StartOptions {
 const lock = join(stateDir, "stack.lock");
 /** The machine's: two measurements at once would measure each other. */
 export const measuring = "/run/lock/inference-stack.measuring";
+
+const policyPack = join(checkout, "policy");
 
 export const tell = (line: string) => console.log(`  ${line}`);
 
@@ -82,12 +86,22 @@ export async function bringUp(
   confine(mergedConfig(stack, {}, config), topologies);
 }
 
+export interface PreviewOptions extends StartOptions {
+  /** Print it as a comment for a pull request, with what the policies say. */
+  readonly markdown?: boolean;
+}
+
 /** `pulumi preview` of the stack. Needs no cluster when the stack was never deployed. */
-export async function preview(options: StartOptions, args: readonly string[]): Promise<number> {
-  const tools = await ensure(needsOf(options.stack, options.config));
+export async function preview(options: PreviewOptions, args: readonly string[]): Promise<number> {
+  const { stack, markdown } = options;
+  const tools = await ensure(needsOf(stack, options.config));
   return locked(async () => {
     const { engine, file } = await prepare(options, tools, nodesOf(options));
-    return engine.attach(["preview", "--stack", options.stack, "--config-file", file, ...args]);
+    const all = ["preview", "--stack", stack, "--config-file", file, ...args];
+    if (!markdown) return engine.attach(all);
+    const { code, stdout, stderr } = await engine.capture([...all, "--policy-pack", policyPack, "--json"], STREAMING);
+    process.stdout.write(reviewMarkdown({ stack, code, preview: parsePreview(stdout), stderr }));
+    return code;
   });
 }
 
