@@ -60,6 +60,10 @@ sweepCommand("run", "measure what is missing; continues where it was interrupted
   end((await sweeping()).sweepRun(options)),
 );
 
+sweepCommand("export", "the results as files of the guide's script and as the JSON of Clipper's driver")
+  .requiredOption("--out <folder>", "where to write them")
+  .action(async (options) => end((await sweeping()).exportSweep(options, options.out)));
+
 stackCommand("search", "find the configuration with the highest rate that keeps a latency: the stack's `search` config")
   .option("--folder <path>", "where results are kept; default: this checkout's own folder for the stack")
   .option("--json", "print what was found as JSON")
@@ -148,6 +152,13 @@ program
     const all = paths.length > 0 ? paths : [state.results, join(stateDir, "sweeps")].filter((path) => existsSync(path));
     await (await import("../benchmarks/report/run.ts")).runReport({ paths: all, ...options });
   });
+
+program
+  .command("replay")
+  .description("measure again what the bundle of a result measured; exit code 3 if the environment is another one")
+  .argument("<bundle>", "file that `npm start` wrote beside the result")
+  .option("--accept <part>", "what may differ, such as kernel; `all` for everything (repeatable)", collect, [])
+  .action(async (file: string, { accept }) => end((await import("./stack/replay.ts")).replay({ file, accept })));
 
 program
   .command("model")

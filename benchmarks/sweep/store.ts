@@ -8,7 +8,7 @@ import {
   readdirSync,
   renameSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
@@ -40,6 +40,8 @@ export interface Run {
   readonly chosen: Readonly<Record<string, string>>;
   /** Of `result.environment` (benchmarks/fingerprint.ts). */
   readonly fingerprint: string;
+  /** It was made to confirm a winner, and counts for nothing else. */
+  readonly isConfirmation?: boolean;
   /** How long the deployment took, measuring included, in seconds; absent where somebody else had begun it. */
   readonly seconds?: number;
   /** Of these, what was neither warm-up nor measuring. */
@@ -115,7 +117,9 @@ function readRun(text: string, file: string): Run | undefined {
   if (!file.endsWith(sep + placeOf(run)))
     throw new UserError(`it belongs to ${placeOf(run)}; was it renamed or copied?`);
   if (run.result.schemaVersion !== schemaVersion)
-    throw new UserError(`its result has schema version ${run.result.schemaVersion}; this program reads ${schemaVersion}`);
+    throw new UserError(
+      `its result has schema version ${run.result.schemaVersion}; this program reads ${schemaVersion}`,
+    );
   if (fingerprintOf(run.result) !== run.fingerprint)
     throw new UserError("its fingerprint is not that of its environment");
   return run;
@@ -146,12 +150,12 @@ function parse(text: string): unknown {
 const digest = (body: object): string => createHash("sha256").update(JSON.stringify(body)).digest("hex");
 
 /** Writes a file in one step, and not before its content is on the disk. */
-export function writeWhole(file: string, text: string): void {
+export function writeWhole(file: string, content: string | Uint8Array): void {
   mkdirSync(dirname(file), { recursive: true });
   const fresh = `${file}.${randomUUID()}.tmp`;
   const fd = openSync(fresh, "wx");
   try {
-    writeSync(fd, text);
+    writeFileSync(fd, content);
     fsyncSync(fd);
   } finally {
     closeSync(fd);

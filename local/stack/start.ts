@@ -8,7 +8,7 @@ import { readTopology } from "../cluster/topology.ts";
 import { withLock } from "../lock.ts";
 import { checkout, state, stateDir } from "../paths.ts";
 import { ensure, imagesAmong, type Need, plan, type Toolchain } from "../toolchain/index.ts";
-import { configOf, lastConfigOf, mergedConfig, PROJECT, writeStackFile } from "./config.ts";
+import { completeConfig, configOf, lastConfigOf, mergedConfig, PROJECT, writeStackFile } from "./config.ts";
 import { type Engine, openEngine, openStack } from "./engine.ts";
 import { parsePreview, STREAMING } from "./events.ts";
 import { unwellPods } from "./failure.ts";
@@ -16,6 +16,7 @@ import { confine } from "./isolation.ts";
 import { needsOf } from "./needs.ts";
 import { type StackNode, stackNodes, withFormerNodes } from "./nodes.ts";
 import { adoptPending } from "./pending.ts";
+import { keepBundle } from "./provenance.ts";
 import { reviewMarkdown } from "./review.ts";
 import { nextCommands, type Outputs, summary } from "./summary.ts";
 
@@ -63,10 +64,36 @@ export async function start(options: StartOptions): Promise<number> {
     const outputs = await outputsOf(engine, options.stack);
     const result = outputs.benchmark;
     const fresh = result?.startedAt !== before.benchmark?.startedAt;
-    console.log(summary(outputs, result && keep(result), fresh));
+    const resultFile = result && keep(result);
+    console.log(summary(outputs, resultFile, fresh));
+    if (result && resultFile && fresh)
+      await keepProvenance(engine, options, localConfig(options, tools, nodes), result, resultFile);
     console.log(nextCommands(options.stack));
     return 0;
   });
+}
+
+/** A result is a result without it, too. */
+async function keepProvenance(
+  engine: Engine,
+  { stack, config }: StartOptions,
+  local: ReturnType<typeof localConfig>,
+  result: Result,
+  resultFile: string,
+): Promise<void> {
+  const complete = completeConfig(stack, local, config);
+  try {
+    const file = await keepBundle(engine, {
+      stack,
+      config: mergedConfig(stack, {}, config),
+      complete,
+      result,
+      resultFile,
+    });
+    console.log(`Bundle\n  ${file}\n`);
+  } catch (error) {
+    console.error(`  what the result comes from could not be kept: ${(error as Error).message}`);
+  }
 }
 
 /** The embedded cluster as the stack wants it, with its images. Quick where it is so already. */
