@@ -13,6 +13,7 @@ import { describeFaults } from "./faults.ts";
 import { loadProblems } from "./load.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { serverProblems } from "./server.ts";
+import { tuned } from "./tuning.ts";
 
 /** A stack's config, complete and consistent. `model.version` is there whether it was given or read from `model.source`. */
 export type StackConfig = Config & { readonly model: { readonly version: string } };
@@ -39,10 +40,13 @@ export function readConfig(): StackConfig {
 /** Fills in defaults and finds every mistake. `config` is only missing when its shape is wrong. */
 export function checkConfig(raw: Record<string, unknown>): { config?: StackConfig; problems: string[] } {
   Settings.Set({ maxErrors: 1000 });
-  const value = Value.Default(ConfigSchema, Value.Clone(raw)) as Config;
-  const faults = describeFaults(ConfigSchema, value, Value.Errors(ConfigSchema, value));
+  const given = Value.Default(ConfigSchema, Value.Clone(raw)) as Config;
+  const faults = describeFaults(ConfigSchema, given, Value.Errors(ConfigSchema, given));
   const isRight = (...keys: (keyof Config)[]) =>
-    keys.every((key) => Value.Check(ConfigSchema.properties[key], value[key]));
+    keys.every((key) => Value.Check(ConfigSchema.properties[key], given[key]));
+  const isTunable = isRight("tuning", "instances", "cpus", "threadsPerCore", "autoscaling");
+  const tuning = isTunable ? tuned(given) : { config: given, problems: [] };
+  const value = tuning.config;
   const isPlannable = isRight(
     "topology",
     "cluster",
@@ -58,6 +62,7 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
   const problems = [
     ...faults,
     ...(isPlannable ? planProblems(value) : []),
+    ...tuning.problems,
     ...(isRight(...COMBINED) ? combinationProblems(value) : []),
     ...model.problems,
     ...(isServable ? serverProblems(value) : []),

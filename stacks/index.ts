@@ -14,6 +14,7 @@ import { ObjectStore } from "../components/storage/objectStore.ts";
 import { readConfig } from "./config.ts";
 import { BENCHMARK, experimentArgs, imagesOf, placeOf, planOf, SERVER, STORE, serviceArgs } from "./experiment.ts";
 import { serverWarnings } from "./server.ts";
+import { tuned } from "./tuning.ts";
 
 const config = readConfig();
 const { cluster, model, autoscaling } = config;
@@ -23,6 +24,8 @@ const images = imagesOf(config);
 const cpuPlan = planOf(config);
 const place = placeOf(pulumi.getStack(), config);
 const name = place.namespace;
+const { note } = tuned(config);
+if (note) pulumi.log.info(note);
 for (const warning of serverWarnings(config)) pulumi.log.warn(warning);
 const [client, fetchProgram] = await Promise.all([bundleClient(), bundleFetch()]);
 

@@ -1,6 +1,7 @@
 import { type Static, type TArray, type TOptional, type TSchema, Type } from "typebox";
 import { defaultTimeoutSeconds } from "../benchmarks/client/pacer.ts";
 import { defaultThresholds } from "../benchmarks/client/thresholds.ts";
+import { objectives } from "../benchmarks/search/objective.ts";
 import { type ServerName, serverKinds } from "../components/serving/servers/kinds.ts";
 
 /**
@@ -69,6 +70,7 @@ const sweepAxes = Object.fromEntries(
     Type.Optional(Type.Array(value as TSchema, { description, minItems: 1, uniqueItems: true })),
   ]),
 ) as unknown as { [K in keyof SweepValues]: TOptional<TArray<SweepValues[K]>> };
+const { clients: _clients, rate: _rate, ...searchAxes } = sweepAxes;
 const sweepCell = Object.fromEntries(
   Object.entries(sweepValue).map(([name, value]) => [name, Type.Optional(value as TSchema)]),
 ) as unknown as { [K in keyof SweepValues]: TOptional<SweepValues[K]> };
@@ -411,6 +413,74 @@ export const ConfigSchema = Type.Object(
         ),
       },
     ),
+    search: object(
+      "Search for the configuration with the highest rate that keeps a latency (docs/search.md). `npm run search` does it; deploying the stack does not.",
+      {
+        axes: object("Every combination of these values is searched. None: the stack as it is.", searchAxes),
+        where: Type.Array(Type.String({ minLength: 1 }), {
+          description: "Conditions on the combinations, as in `sweep.where`.",
+          default: [],
+        }),
+        slo: object("The latency to keep.", {
+          percentile: choice("Which.", ["p99", "p50", "p90", "p95", "p999"]),
+          latency: Type.Number({ description: "At most, in milliseconds.", exclusiveMinimum: 0, default: 100 }),
+        }),
+        rates: object("Rates that are tried, in requests per second.", {
+          from: Type.Number({ description: "The lowest.", exclusiveMinimum: 0, default: 10 }),
+          to: Type.Number({ description: "The highest.", exclusiveMinimum: 0, default: 1000 }),
+          step: Type.Number({
+            description: "Each is higher than the one before by this share of it: the precision of the answer.",
+            minimum: 0.005,
+            maximum: 1,
+            default: 0.05,
+          }),
+        }),
+        runs: count("Most VALID runs at one rate.", 2, 5),
+        retries: count("How many more INVALID runs than VALID ones are put up with at one rate.", 0, 2),
+        confirmations: count("Fresh runs of the winner.", 1, 3),
+        confidence: Type.Number({
+          description: "Probability with which the judgement of one rate is right.",
+          minimum: 0.5,
+          maximum: 0.999,
+          default: 0.95,
+        }),
+        warmup: Type.Optional(
+          Type.Number({ description: "In the place of `benchmark.warmup`, in seconds.", minimum: 0 }),
+        ),
+        duration: Type.Optional(
+          Type.Number({
+            description:
+              "In the place of `benchmark.duration`, in seconds. A run is longer where the percentile needs more requests.",
+            minimum: 1,
+          }),
+        ),
+        objective: choice(
+          "What makes a configuration the best: most inferences per second, least cost or least energy for each.",
+          [...objectives],
+        ),
+        constraints: object("What a winner has to keep besides the latency.", {
+          minThroughput: Type.Optional(above("Inferences per second, at least.")),
+          maxCostPer1000: Type.Optional(above("Cost of 1,000 inferences, at most.")),
+          maxJoulesPerInference: Type.Optional(above("Energy of an inference, at most, in joules.")),
+        }),
+        prices: object("What things cost, in one currency. Left out: nothing.", {
+          nodeHour: Type.Optional(above("A node that serves, for an hour.")),
+          coreHour: Type.Optional(above("A core given to the servers, for an hour.")),
+          kilowattHour: Type.Optional(above("Electricity.")),
+        }),
+        watts: object("Power from a table; nothing is measured.", {
+          node: Type.Optional(above("Of a node that serves, without its serving cores.")),
+          core: Type.Optional(above("Of each core given to the servers, in use.")),
+        }),
+      },
+    ),
+    tuning: object("Values that a search has found (docs/search.md).", {
+      winner: Type.Optional(
+        text(
+          "File of a search's winner: it sets `instances` and `autoscaling.averageUtilization`. Without a winner these stay as they are here.",
+        ),
+      ),
+    }),
   },
   {
     additionalProperties: false,

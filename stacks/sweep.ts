@@ -4,11 +4,12 @@ import type { Load } from "../benchmarks/spec.ts";
 import { pointInWords, settingsOf } from "../benchmarks/sweep/axes.ts";
 import type { Cell } from "../benchmarks/sweep/plan.ts";
 import { pointsOf } from "../benchmarks/sweep/points.ts";
-import type { Setting, Settings } from "../benchmarks/sweep/store.ts";
+import type { Settings } from "../benchmarks/sweep/store.ts";
 import { UserError } from "../error.ts";
 import { axisValues, machinesOf } from "./axisValues.ts";
 import { checkConfig, type StackConfig } from "./config.ts";
 import { experimentOf, type Programs } from "./experiment.ts";
+import { type RawConfig, withSettings } from "./settings.ts";
 
 export interface Sweep {
   readonly config: StackConfig;
@@ -109,17 +110,4 @@ function chosenOf({ service, plan, image, client, inputs, target, load, threshol
     thresholds: experimentKey(thresholds),
     "load generators": `${pods} x ${threads}`,
   };
-}
-
-/** A stack's config without the project's prefix, not checked yet. */
-export type RawConfig = Readonly<Record<string, unknown>>;
-
-/** The config with some dotted keys set. */
-export function withSettings(config: RawConfig, settings: Settings): RawConfig {
-  return Object.entries(settings).reduce((changed, [key, value]) => withValue(changed, key.split("."), value), config);
-}
-
-function withValue(config: RawConfig, [first, ...path]: readonly string[], value: Setting): RawConfig {
-  if (path.length === 0) return { ...config, [first!]: value };
-  return { ...config, [first!]: withValue((config[first!] ?? {}) as RawConfig, path, value) };
 }

@@ -1,5 +1,5 @@
 import { type Environment, environmentChanges, environmentOf } from "../fingerprint.ts";
-import type { Settings, StoredRun } from "./store.ts";
+import type { Run, Settings, StoredRun } from "./store.ts";
 
 /** What is known of a cell before it is run. */
 export interface Experiment {
@@ -89,7 +89,7 @@ function planCell(
   const nothing = { ...cell, missing: 0, retries, next: 0, seconds: 0, runs: [] };
   if (!experiment) return { ...nothing, state: "impossible", reason: problems.join("; ") };
   const next = own.reduce((most, { run }) => Math.max(most, run + 1), 0);
-  const here = own.filter((run) => changesOf(run, machine).length === 0);
+  const here = runsHere(own, machine);
   const runs = here.filter(({ result }) => result.verdict.valid || !retryInvalid);
   const invalid = runs.filter(({ result }) => !result.verdict.valid).length;
   const done = runs.length - Math.min(invalid, retries);
@@ -105,10 +105,14 @@ function planCell(
   return { ...planned, state: "stale", reason: reasons.join("; ") };
 }
 
+/** Those that were measured on this machine, as far as it is known. */
+export const runsHere = <R extends Run>(runs: readonly R[], machine: Machine): R[] =>
+  runs.filter((run) => changesOf(run, machine).length === 0);
+
 /** Equal for equal settings, in whatever order. */
 const wordOf = (settings: Settings): string => JSON.stringify(Object.entries(settings).sort());
 
-function changesOf({ result }: StoredRun, machine: Machine): string[] {
+function changesOf({ result }: Run, machine: Machine): string[] {
   const known = (["kernel", "cpuModel"] as const).filter((key) => machine[key] !== undefined);
   return environmentChanges(environmentOf(result), machine as Required<Machine>, known);
 }

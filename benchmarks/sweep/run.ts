@@ -1,7 +1,7 @@
 import { fingerprintOf } from "../fingerprint.ts";
 import type { Result } from "../result.ts";
 import { pointInWords } from "./axes.ts";
-import type { Experiment, PlannedCell } from "./plan.ts";
+import type { Cell, Experiment, PlannedCell } from "./plan.ts";
 import { type Run, type Settings, writeRun } from "./store.ts";
 
 /** What brings a cell about: a deployment of the program with its settings. */
@@ -52,7 +52,7 @@ export async function runSweep(
     let { retries } = cell;
     for (let run = cell.next; left > 0 && !signal?.aborted; run++) {
       try {
-        const done = await measure(cell, run, deployer, deployed, options);
+        const done = await measureCell(cell, run, deployer, deployed, options);
         deployed = cell.experiment;
         measured.push(done);
         say(`  ${inWords(done)}`);
@@ -70,13 +70,17 @@ export async function runSweep(
   return { measured, failed };
 }
 
-/** One deployment. */
-async function measure(
-  { settings, experiment }: PlannedCell,
+/**
+ * One deployment, kept.
+ *
+ * @param before what was deployed before, if that is known
+ */
+export async function measureCell(
+  { settings, experiment }: Cell,
   run: number,
   deployer: Deployer,
   before: Experiment | undefined,
-  { stack, folder }: RunOptions,
+  { stack, folder, isConfirmation }: Pick<RunOptions, "stack" | "folder"> & Pick<Run, "isConfirmation">,
 ): Promise<Run> {
   const { key, chosen, servers } = experiment!;
   const began = Date.now();
@@ -93,6 +97,7 @@ async function measure(
     settings,
     chosen,
     fingerprint: fingerprintOf(result),
+    ...(isConfirmation ? { isConfirmation } : {}),
     ...(isOurs ? { seconds, overheadSeconds: overheadOf(result, seconds) } : {}),
     ...(isOurs && before ? { change: before.servers === servers ? "load" : "servers" } : {}),
     result,
@@ -107,7 +112,7 @@ export function overheadOf({ startedAt, endedAt, load }: Result, seconds: number
   return Math.round((seconds - measuring - load.requested.warmupSeconds) * 10) / 10;
 }
 
-function inWords({ result, overheadSeconds, change }: Run): string {
+export function inWords({ result, overheadSeconds, change }: Run): string {
   const { throughput, latencyMs, verdict } = result;
   const p99 = latencyMs.p99 === null ? "" : `, p99 ${latencyMs.p99.toFixed(1)} ms`;
   const overhead =

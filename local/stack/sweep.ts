@@ -5,14 +5,16 @@ import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { bundleClient } from "../../benchmarks/client/bundle.ts";
 import { parseResult, type Result } from "../../benchmarks/result.ts";
 import { pointInWords } from "../../benchmarks/sweep/axes.ts";
+import { clipperJson, guideLog } from "../../benchmarks/sweep/export.ts";
 import { type Machine, type PlannedCell, planSweep } from "../../benchmarks/sweep/plan.ts";
 import { type Deployer, runSweep } from "../../benchmarks/sweep/run.ts";
-import { readRuns, type Settings, type Skipped } from "../../benchmarks/sweep/store.ts";
+import { readRuns, type Settings, type Skipped, writeWhole } from "../../benchmarks/sweep/store.ts";
 import { previewTable, secondsInWords } from "../../benchmarks/sweep/table.ts";
 import { bundleFetch } from "../../components/storage/fetch/bundle.ts";
 import { UserError } from "../../error.ts";
 import type { Programs } from "../../stacks/experiment.ts";
-import { cellOf, type RawConfig, type Sweep, sweepOf, withSettings } from "../../stacks/sweep.ts";
+import { type RawConfig, withSettings } from "../../stacks/settings.ts";
+import { cellOf, type Sweep, sweepOf } from "../../stacks/sweep.ts";
 import { withLock, withSoleLock } from "../lock.ts";
 import { state, stateDir } from "../paths.ts";
 import { ensure, type Need, type Toolchain } from "../toolchain/index.ts";
@@ -45,8 +47,9 @@ export interface Prepared {
   readonly raw: RawConfig;
 }
 
-export async function prepareSweep(options: SweepOptions): Promise<Prepared> {
-  const needs = sweepNeeds(options);
+/** @param kind config key that says what is measured */
+export async function prepareSweep(options: SweepOptions, kind: "sweep" | "search" = "sweep"): Promise<Prepared> {
+  const needs = needsOfAll(options, kind);
   const [tools, client, fetch] = await Promise.all([ensure([...needs]), bundleClient(), bundleFetch()]);
   const local = localConfig(options, tools, nodesOf(options));
   const raw = Object.fromEntries(
@@ -80,7 +83,7 @@ async function planned({ options, folder, programs, raw }: Prepared): Promise<Pl
 }
 
 /** On the embedded cluster the nodes are this machine. */
-function machineOf({ cluster }: RawConfig): Machine {
+export function machineOf({ cluster }: RawConfig): Machine {
   const isHere = (cluster as { kind?: string } | undefined)?.kind === "embedded";
   return isHere ? { kernel: release(), cpuModel: cpus()[0]?.model ?? "unknown" } : {};
 }
@@ -101,7 +104,7 @@ export async function previewSweep(options: SweepOptions & { readonly json?: boo
     console.log(JSON.stringify({ cells: list, seconds, skipped }, null, 2));
   } else {
     console.log(previewTable(cells));
-    name(skipped);
+    nameSkipped(skipped);
   }
   const refusal = refused(sweep, cells);
   // The table has said of each why.
@@ -114,7 +117,7 @@ export async function sweepRun(options: SweepOptions): Promise<number> {
   const prepared = await prepareSweep(options);
   return asOnlyRunner(prepared, async () => {
     const { sweep, cells, skipped } = await planned(prepared);
-    name(skipped);
+    nameSkipped(skipped);
     const refusal = refused(sweep, cells);
     if (refusal) throw refusal;
     const todo = cells.filter(({ missing }) => missing > 0);
@@ -131,6 +134,19 @@ export async function sweepRun(options: SweepOptions): Promise<number> {
     console.log(`${measured.length} runs measured, ${failed.length} cells failed; results are in ${prepared.folder}`);
     return failed.length > 0 ? 1 : 0;
   });
+}
+
+/** Writes what was measured, whatever the sweep is now, in the formats of other tools. */
+export async function exportSweep(
+  { stack, folder = join(state.sweeps, stack) }: SweepOptions,
+  out: string,
+): Promise<number> {
+  const { runs, skipped } = await readRuns(folder);
+  nameSkipped(skipped);
+  const files = runs.flatMap((run) => [guideLog(run), clipperJson(run)]).filter((file) => file !== undefined);
+  for (const { name, text } of files) writeWhole(join(out, name), text);
+  console.log(`${runs.length} results of ${folder}: ${files.length} files in ${out}`);
+  return runs.length > 0 ? 0 : 1;
 }
 
 /** The first Ctrl-C lets the engine end in good order (it gets the signal too); nothing further is begun. */
@@ -223,13 +239,13 @@ function refused({ config }: Sweep, cells: readonly PlannedCell[]): UserError | 
   );
 }
 
-function name(skipped: readonly Skipped[]): void {
+export function nameSkipped(skipped: readonly Skipped[]): void {
   for (const { file, why } of skipped) console.error(`skipped ${file}: ${why}`);
 }
 
 /** Every kind of server of the sweep needs its image. */
-function sweepNeeds({ stack, config }: SweepOptions): Need[] {
-  const sweep = mergedConfig(stack, {}, config)[`${PROJECT}:sweep`] as
+function needsOfAll({ stack, config }: SweepOptions, kind: string): Need[] {
+  const sweep = mergedConfig(stack, {}, config)[`${PROJECT}:${kind}`] as
     | { axes?: { server?: string[] }; cells?: { server?: string }[] }
     | undefined;
   const kinds = [...(sweep?.axes?.server ?? []), ...(sweep?.cells ?? []).flatMap(({ server }) => server ?? [])];
