@@ -128,6 +128,10 @@ program
   .argument("[args...]")
   .action((args) => end(attach(process.execPath, [...client.args, ...args], client.env)));
 
+stackCommand("live", "the live page of a run that goes: how it goes, and another rate (benchmark.control: true)")
+  .option("--read-only", "an address with which nothing can be changed")
+  .action(async (options) => end((await import("./live.ts")).live(options)));
+
 program
   .command("compare")
   .description("whether results are slower than others, by repeated runs; exit code 2: slower, 3: not comparable")
@@ -199,6 +203,7 @@ const benches = {
   memory: "client/memory.ts",
   path: "path.ts",
   repeat: "repeat.ts",
+  sweep: "sweep.ts",
 };
 
 program
@@ -207,7 +212,7 @@ program
   .addArgument(
     new Argument(
       "[name]",
-      "client: the load client against its peers; truth, slip, memory: whether it can be believed; path: the whole path against raw OpenVINO; repeat: 20 runs of the unchanged stack",
+      "client: the load client against its peers; truth, slip, memory: whether it can be believed; path: the whole path against raw OpenVINO; repeat: 20 runs of the unchanged stack; sweep: what a sweep costs besides measuring",
     )
       .choices(Object.keys(benches))
       .default("path"),

@@ -10,6 +10,7 @@ import { pointInWords } from "../../benchmarks/sweep/axes.ts";
 import { type Experiment, type Machine, runsHere } from "../../benchmarks/sweep/plan.ts";
 import { type Deployer, inWords, measureCell } from "../../benchmarks/sweep/run.ts";
 import { type Run, readRuns, type Settings } from "../../benchmarks/sweep/store.ts";
+import { UserError } from "../../error.ts";
 import { type Configuration, type Search, searchOf } from "../../stacks/search.ts";
 import { tell } from "./start.ts";
 import {
@@ -137,12 +138,18 @@ class Lab {
         return known.result;
       }
     }
-    if (this.#interrupted.aborted) throw new Error("interrupted; the same command continues here");
     const next = own.reduce((most, { run }) => Math.max(most, run + 1), 0);
     const cell = { settings: point, experiment, problems: [] };
-    const run = await measureCell(cell, next, this.#deployerAt(settings, rate), this.#deployed, {
-      ...this.#at,
-      isConfirmation: isFresh,
+    const at = { ...this.#at, isConfirmation: isFresh };
+    const once = () => {
+      if (this.#interrupted.aborted) throw new UserError("interrupted; the same command continues here");
+      return measureCell(cell, next, this.#deployerAt(settings, rate), this.#deployed, at);
+    };
+    const run = await once().catch(async (error: Error) => {
+      if (this.#interrupted.aborted) throw error;
+      tell(`${rate} requests/s: failed, once more: ${error.message}`);
+      await this.#deployer.recover?.();
+      return once();
     });
     this.#deployed = experiment;
     this.#runs.push(run);

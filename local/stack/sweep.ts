@@ -18,7 +18,6 @@ import { cellOf, type Sweep, sweepOf } from "../../stacks/sweep.ts";
 import { withLock, withSoleLock } from "../lock.ts";
 import { state, stateDir } from "../paths.ts";
 import { ensure, type Need, type Toolchain } from "../toolchain/index.ts";
-import { engineIdle, openAutomation } from "./automation.ts";
 import { mergedConfig, PROJECT, writeStackFile } from "./config.ts";
 import { openEngine, openStack } from "./engine.ts";
 import { unwellPods } from "./failure.ts";
@@ -170,6 +169,7 @@ export async function openDeployer(prepared: Prepared, common: Settings): Promis
   const { options, needs, tools, programs, raw } = prepared;
   const base = withSettings(raw, common);
   const log = join(stateDir, "sweep.log");
+  const { engineIdle, openAutomation } = await import("./automation.ts"); // loads for a second, which a preview need not wait for
   let shapes = "";
   let automation: Stack | undefined;
   const settingsOf = (settings: Settings, run: number) => ({ ...common, ...settings, "benchmark.rerun": run });
