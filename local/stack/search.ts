@@ -1,3 +1,4 @@
+import { Console } from "node:console";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { experimentKey } from "../../benchmarks/key.ts";
@@ -33,6 +34,8 @@ export interface SearchOptions extends SweepOptions {
 
 /** Finds the best configuration of the stack's `search`. Exit code 1 where there is none. */
 export async function search(options: SearchOptions): Promise<number> {
+  // Standard output is for the JSON alone; what is told meanwhile goes to the other.
+  if (options.json) globalThis.console = new Console(process.stderr);
   const prepared = await prepareSweep(options, "search");
   const wanted = searchOf(prepared.raw, options.stack, prepared.programs);
   const file = join(prepared.folder, "search.json");
@@ -46,7 +49,8 @@ export async function search(options: SearchOptions): Promise<number> {
       const winner = winnerOf(outcome);
       if (winner) writeOutcome(join(prepared.folder, "winner.json"), winner);
     }
-    console.log(options.json ? JSON.stringify(outcome, null, 2) : searchTable(outcome, wanted.request.slo));
+    const { slo } = wanted.request;
+    process.stdout.write(`${options.json ? JSON.stringify(outcome, null, 2) : searchTable(outcome, slo)}\n`);
     if (before) tell(`nothing changed since ${before.endedAt}: not searched again (--again does)`);
     return outcome.best === null ? 1 : 0;
   });

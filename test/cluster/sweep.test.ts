@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { readWinner } from "../../benchmarks/search/outcome.ts";
 import { readRuns } from "../../benchmarks/sweep/store.ts";
 import { kubectl } from "../../local/cluster/cluster.ts";
 import { checkout } from "../../local/paths.ts";
@@ -101,6 +102,22 @@ describe("a sweep on the embedded cluster", () => {
     expect(stale.map(({ state, reason }) => `${state}: ${reason}`)).toEqual(
       Array(3).fill("stale: load seed 2 instead of 1"),
     );
+  });
+
+  it("is searched for the highest rate, whose winner is measured afresh and handed on", async () => {
+    const slo = ['search={"slo":{"percentile":"p50","latency":2000},"rates":{"from":10,"to":20,"step":1}}'];
+    const more = ["search.runs=2", "search.confirmations=1", "search.warmup=1", "search.duration=3"];
+    const search = () => output("search", "--json", ...options(...slo, ...more));
+    const { searched, best } = JSON.parse(await search());
+    expect(best).toBe(0);
+    expect(searched[0]).toMatchObject({ capacity: { low: 20, high: null }, winner: { rate: 20 } });
+    const confirmations = (await results()).filter(({ isConfirmation }) => isConfirmation);
+    expect(confirmations.map(({ result }) => result.key)).toEqual(searched[0].winner.results);
+    expect(confirmations[0]!.result.load.requested).toMatchObject({ mode: "open", stages: [{ rate: 20 }] });
+    expect(readWinner(join(folder, "winner.json"))).toMatchObject({ rate: 20, instances: 1 });
+    const runs = (await results()).length;
+    await search();
+    expect(await results()).toHaveLength(runs);
   });
 
   it("is exported for other tools", async () => {
