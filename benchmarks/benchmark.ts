@@ -40,6 +40,8 @@ export interface ExperimentArgs {
 }
 
 export interface BenchmarkArgs extends ExperimentArgs {
+  /** The live page, which the pod with the control endpoint serves. No part of the experiment: another page measures nothing anew. */
+  readonly page?: string;
   /** What has to be deployed before it measures. */
   readonly after: readonly pulumi.Resource[];
 }
@@ -104,6 +106,7 @@ export class Benchmark extends pulumi.ComponentResource {
     );
     const seconds = expectedSeconds(args);
     const token = spec.workers || spec.control ? this.#token(name, metadata(`${name}-token`), child) : [];
+    const page = spec.control && args.page !== undefined ? this.#page(metadata(`${name}-live`), args.page, child) : [];
     const pod: ClientPodArgs = {
       ...args,
       clientName,
@@ -111,7 +114,7 @@ export class Benchmark extends pulumi.ComponentResource {
       tokenName: token.length > 0 ? `${name}-token` : undefined,
       spec,
     };
-    const ready = [...after, bundle, experiment, ...token];
+    const ready = [...after, bundle, experiment, ...token, ...page];
     const workersName = `${name}-workers-${spec.key}`;
     const workers = spec.workers
       ? [
@@ -129,7 +132,10 @@ export class Benchmark extends pulumi.ComponentResource {
         spec: {
           backoffLimit: 0,
           activeDeadlineSeconds: seconds,
-          template: { metadata: { labels }, spec: coordinatorPod({ ...pod, account: name }) },
+          template: {
+            metadata: { labels },
+            spec: coordinatorPod({ ...pod, account: name, pageName: page.length > 0 ? `${name}-live` : undefined }),
+          },
         },
       },
       {
@@ -147,6 +153,14 @@ export class Benchmark extends pulumi.ComponentResource {
     );
     this.result = written.data.apply((data) => readResult(data, spec));
     this.registerOutputs({ key: this.key });
+  }
+
+  #page(
+    metadata: k8s.types.input.meta.v1.ObjectMeta & { name: string },
+    html: string,
+    child: pulumi.CustomResourceOptions,
+  ): pulumi.Resource[] {
+    return [new k8s.core.v1.ConfigMap(metadata.name, { metadata, data: { "index.html": html } }, child)];
   }
 
   /** What the workers and whoever uses the control endpoint have to know. */

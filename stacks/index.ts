@@ -2,6 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { Benchmark } from "../benchmarks/benchmark.ts";
 import { bundleClient } from "../benchmarks/client/bundle.ts";
+import { bundlePage } from "../benchmarks/live/bundle.ts";
 import { labelsOf } from "../components/labels.ts";
 import { ENFORCE_BASELINE, ENFORCE_RESTRICTED } from "../components/restricted.ts";
 import { Autoscaler } from "../components/scaling/autoscaler.ts";
@@ -27,7 +28,11 @@ const name = place.namespace;
 const { note } = tuned(config);
 if (note) pulumi.log.info(note);
 for (const warning of serverWarnings(config)) pulumi.log.warn(warning);
-const [client, fetchProgram] = await Promise.all([bundleClient(), bundleFetch()]);
+const [client, fetchProgram, page] = await Promise.all([
+  bundleClient(),
+  bundleFetch(),
+  config.benchmark.control ? bundlePage() : undefined,
+]);
 
 const provider = new k8s.Provider("cluster", {
   kubeconfig: cluster.kubeconfig,
@@ -96,7 +101,7 @@ if (autoscaling.enabled)
 const experiment = config.benchmark.enabled
   ? new Benchmark(
       BENCHMARK,
-      { ...experimentArgs(config, { ...shared, client }), service: service.facts, after: [service] },
+      { ...experimentArgs(config, { ...shared, client }), service: service.facts, after: [service], page: page?.code },
       { provider, dependsOn: [namespace] },
     )
   : undefined;
