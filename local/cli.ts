@@ -204,6 +204,7 @@ const benches = {
   path: "path.ts",
   repeat: "repeat.ts",
   sweep: "sweep.ts",
+  report: "report.ts",
 };
 
 program
@@ -212,7 +213,7 @@ program
   .addArgument(
     new Argument(
       "[name]",
-      "client: the load client against its peers; truth, slip, memory: whether it can be believed; path: the whole path against raw OpenVINO; repeat: 20 runs of the unchanged stack; sweep: what a sweep costs besides measuring",
+      "client: the load client against its peers; truth, slip, memory: whether it can be believed; path: the whole path against raw OpenVINO; repeat: 20 runs of the unchanged stack; sweep: what a sweep costs besides measuring; report: how long a report of 500 results takes",
     )
       .choices(Object.keys(benches))
       .default("path"),
