@@ -53,7 +53,7 @@ ${svg}
 </figure>`;
 
 /** What fits on a page; the CSV has the rest. */
-const shown = columns.slice(0, columns.indexOf("kernel"));
+const shown = [...columns.slice(0, columns.indexOf("reasons")), "startedAt", "reasons"] as const;
 const headings: Readonly<Partial<Record<Column, string>>> = {
   requestedRate: "asked/s",
   requestsPerSecond: "requests/s",
@@ -76,14 +76,14 @@ function table(rows: readonly Row[]): string {
   const head = shown.map((name) => `<th>${headings[name] ?? name}`).join("");
   const body = rows.map((row) => {
     const kind = row.verdict === "VALID" ? "" : ' class="invalid"';
-    return `<tr${kind}>${shown.map((name) => cell(row[name])).join("")}`;
+    return `<tr${kind}>${shown.map((name) => cell(row[name], name)).join("")}`;
   });
   return `<table>\n<thead><tr>${head}</thead>\n<tbody>\n${body.join("\n")}\n</tbody>\n</table>`;
 }
 
-function cell(value: Row[keyof Row]): string {
-  if (value === null) return "<td>";
-  return typeof value === "number" ? `<td class="n">${short(value)}` : `<td>${escapeMarkup(value)}`;
+function cell(value: Row[Column], name: Column): string {
+  if (typeof value === "number") return `<td class="n">${short(value)}`;
+  return value ? `<td class="${name}">${escapeMarkup(value)}` : "<td>";
 }
 
 function skipped({ skipped }: Report): string {

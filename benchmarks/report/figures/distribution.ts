@@ -41,10 +41,12 @@ export function latencyDistribution(all: readonly Cell[]): Figure | undefined {
     left > 0
       ? `the ${cells.length} of ${candidates.length} configurations with the highest throughput`
       : "each configuration";
+  const unseen = measured.length - candidates.length;
+  const without = unseen > 0 ? ` Left out: ${unseen} with INVALID runs alone.` : "";
   return {
     title: "Latency distribution",
     svg,
-    caption: `Of ${of}; the histograms of its ${isValid ? "VALID" : "INVALID (dashed)"} runs merged, as far as ten samples lie beyond.`,
+    caption: `Of ${of}; the histograms of its ${isValid ? "VALID" : "INVALID (dashed)"} runs merged, as far as ten samples lie beyond.${without}`,
     cells,
   };
 }
