@@ -12,9 +12,17 @@ export interface Deployer {
    * Deploys the program with these settings, which measures, and returns what it measured. Deployed once more the same settings and
    * run give the same result.
    */
-  deploy(settings: Settings, run: number): Promise<Result>;
+  deploy(settings: Settings, run: number): Promise<Deployment>;
+  /** Called with what was kept, and the path of its file, while it is still deployed. */
+  kept?(run: Run, file: string): Promise<void>;
   /** Called after a deployment that failed, before the next one. */
   recover?(): Promise<void>;
+}
+
+export interface Deployment {
+  readonly result: Result;
+  /** How long it had to wait for others, in seconds. Default 0. */
+  readonly waitedSeconds?: number;
 }
 
 export interface RunOptions {
@@ -84,8 +92,8 @@ export async function measureCell(
 ): Promise<Run> {
   const { key, chosen, servers } = experiment!;
   const began = Date.now();
-  const result = await deployer.deploy(settings, run);
-  const seconds = (Date.now() - began) / 1000;
+  const { result, waitedSeconds = 0 } = await deployer.deploy(settings, run);
+  const seconds = Math.round((Date.now() - began) / 100 - waitedSeconds * 10) / 10;
   const expected = deployer.keyOf(settings, run);
   if (result.key !== expected)
     throw new Error(`the deployment measured experiment ${result.key}, and not ${expected}; it is not kept`);
@@ -102,7 +110,8 @@ export async function measureCell(
     ...(isOurs && before ? { change: before.servers === servers ? "load" : "servers" } : {}),
     result,
   };
-  writeRun(folder, kept);
+  const file = writeRun(folder, kept);
+  await deployer.kept?.(kept, file);
   return kept;
 }
 

@@ -82,6 +82,7 @@ export async function keepBundle(
     stack,
     config,
     complete,
+    chosen,
     result,
     resultFile,
   }: {
@@ -90,15 +91,15 @@ export async function keepBundle(
     config: Bundle["config"];
     /** As the program read it, without. */
     complete: RawConfig;
+    chosen: Bundle["chosen"];
     result: Result;
     resultFile: string;
   },
 ): Promise<string> {
   const file = resultFile.replace(/\.json$/, ".bundle.gz");
   const cluster = complete["cluster"] as Parameters<typeof nodeFacts>[0];
-  const [program, chosen, nodes, manifests] = await Promise.all([
+  const [program, nodes, manifests] = await Promise.all([
     programVersion(),
-    chosenOf(complete, stack),
     nodeFacts(cluster),
     manifestsOf(engine, stack),
   ]);

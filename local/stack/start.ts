@@ -16,7 +16,7 @@ import { confine } from "./isolation.ts";
 import { needsOf } from "./needs.ts";
 import { type StackNode, stackNodes, withFormerNodes } from "./nodes.ts";
 import { adoptPending } from "./pending.ts";
-import { keepBundle } from "./provenance.ts";
+import { chosenOf, keepBundle } from "./provenance.ts";
 import { reviewMarkdown } from "./review.ts";
 import { nextCommands, type Outputs, summary } from "./summary.ts";
 
@@ -87,6 +87,7 @@ async function keepProvenance(
       stack,
       config: mergedConfig(stack, {}, config),
       complete,
+      chosen: await chosenOf(complete, stack),
       result,
       resultFile,
     });

@@ -18,11 +18,12 @@ import { cellOf, type Sweep, sweepOf } from "../../stacks/sweep.ts";
 import { withLock, withSoleLock } from "../lock.ts";
 import { state, stateDir } from "../paths.ts";
 import { ensure, type Need, type Toolchain } from "../toolchain/index.ts";
-import { mergedConfig, PROJECT, writeStackFile } from "./config.ts";
-import { openEngine, openStack } from "./engine.ts";
+import { completeConfig, mergedConfig, PROJECT, writeStackFile } from "./config.ts";
+import { type Engine, openEngine, openStack } from "./engine.ts";
 import { unwellPods } from "./failure.ts";
 import { needsOf } from "./needs.ts";
 import { adoptPending } from "./pending.ts";
+import { keepBundle } from "./provenance.ts";
 import { bringUp, localConfig, locked, measuring, nodesOf, tell } from "./start.ts";
 
 export interface SweepOptions {
@@ -172,6 +173,7 @@ export async function openDeployer(prepared: Prepared, common: Settings): Promis
   const { engineIdle, openAutomation } = await import("./automation.ts"); // loads for a second, which a preview need not wait for
   let shapes = "";
   let automation: Stack | undefined;
+  let engine: Engine | undefined;
   const settingsOf = (settings: Settings, run: number) => ({ ...common, ...settings, "benchmark.rerun": run });
   return {
     keyOf: (settings, run) => cellOf(base, settingsOf(settings, run), options.stack, programs).experiment!.key,
@@ -186,23 +188,37 @@ export async function openDeployer(prepared: Prepared, common: Settings): Promis
       const file = writeStackFile(options.stack, localConfig(cluster, tools, nodes), sets);
       if (!automation) {
         await engineIdle(() => tell("waiting for the engine of a run that was killed to end"));
-        const engine = await openEngine(tools.pulumi);
+        engine = await openEngine(tools.pulumi);
         await openStack(engine, options.stack);
         await adoptPending(engine, options.stack, file);
         automation = await openAutomation(engine, options.stack);
       }
+      const asked = Date.now();
+      let waitedSeconds = 0;
       const { outputs } = await withLock(
         measuring,
-        () =>
-          automation!.up({
+        () => {
+          waitedSeconds = (Date.now() - asked) / 1000;
+          return automation!.up({
             configFile: file,
             onOutput: (text) => appendFileSync(log, text),
             showSecrets: false,
             suppressOutputs: true,
-          }),
+          });
+        },
         () => tell("waiting for another measurement on this machine to end"),
       ).catch((error: Error) => Promise.reject(new UserError(lastLines(error.message, log))));
-      return parseResult(JSON.stringify(outputs.benchmark?.value as Result));
+      return { result: parseResult(JSON.stringify(outputs.benchmark?.value as Result)), waitedSeconds };
+    },
+
+    async kept({ settings, run, chosen, result }, resultFile) {
+      const { stack } = options;
+      const sets = [...options.config, ...words(settingsOf(settings, run))];
+      const complete = completeConfig(stack, localConfig(options, tools, nodesOf(options)), sets);
+      const config = mergedConfig(stack, {}, sets);
+      await keepBundle(engine!, { stack, config, complete, chosen, result, resultFile }).catch((error: Error) =>
+        tell(`what it comes from could not be kept: ${error.message}`),
+      );
     },
 
     async recover() {
