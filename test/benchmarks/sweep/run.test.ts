@@ -21,7 +21,7 @@ afterEach(() => {
 });
 
 const cells = [1, 2].map((instances) => cell({ instances }));
-const deploy = (settings: Settings, run: number) => Promise.resolve(resultOf(keyOf(settings, run)));
+const deploy = async (settings: Settings, run: number) => ({ result: resultOf(keyOf(settings, run)) });
 const options = { stack: "dev", repeats: 1, retries: 1, machine: {} };
 /** Plans with what is there and runs what is missing; returns the numbers of the runs that were deployed, by instances. */
 async function run(deployer: Partial<Deployer> = {}, signal?: AbortSignal) {
@@ -62,14 +62,14 @@ describe("a sweep", () => {
 
   it("does a run that is INVALID again, under a number of its own, and keeps both", async () => {
     const invalid = (settings: Settings, run: number) =>
-      Promise.resolve(resultOf(keyOf(settings, run), run === 0 ? { invalid: "It drifted." } : {}));
+      Promise.resolve({ result: resultOf(keyOf(settings, run), run === 0 ? { invalid: "It drifted." } : {}) });
     expect((await run({ deploy: invalid })).deployed).toEqual(["1#0", "1#1", "2#0", "2#1"]);
     expect((await readRuns(folder)).runs).toHaveLength(4);
     expect((await run()).deployed).toEqual([]);
   });
 
   it("does not keep the result of another experiment", async () => {
-    const { failed } = await run({ deploy: () => Promise.resolve(resultOf("another")) });
+    const { failed } = await run({ deploy: () => Promise.resolve({ result: resultOf("another") }) });
     expect(failed).toHaveLength(2);
     expect(failed[0]!.error.message).toMatch(/measured experiment another, and not [0-9a-f]{12}/);
     expect((await readRuns(folder)).runs).toEqual([]);

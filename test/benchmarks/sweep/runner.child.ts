@@ -30,5 +30,5 @@ async function deploy(settings: Parameters<typeof keyOf>[0], run: number) {
     writeFileSync(file, JSON.stringify(resultOf(key, { startedAt })));
   }
   await sleep(2);
-  return JSON.parse(readFileSync(file, "utf8"));
+  return { result: JSON.parse(readFileSync(file, "utf8")) };
 }
