@@ -37,6 +37,7 @@ stackCommand("start", "bring everything up, deploy the stack, measure it and pri
 
 stackCommand("preview", "what a deployment would change; further arguments go to `pulumi preview`")
   .option("--markdown", "print it as a comment for a pull request, with the CPU plan, the experiment and the policies")
+  .option("--events <file>", "print that comment of a preview that was run already: see docs/policy.md")
   .allowUnknownOption()
   .allowExcessArguments()
   .action(async (options, command: Command) => end((await import("./stack/start.ts")).preview(options, command.args)));

@@ -24,6 +24,8 @@ export interface Preview {
   /** Policies that were asked. */
   readonly policies: readonly string[];
   readonly violations: readonly Violation[];
+  /** It came to its end, and nothing stood in the way. */
+  readonly succeeded: boolean;
   /** Outputs of the stack; what is only known when it is deployed has no meaning here. */
   readonly outputs: Readonly<Record<string, unknown>>;
   readonly errors: readonly string[];
@@ -45,7 +47,7 @@ interface Event {
   readonly policyAnalyzeSummaryEvent?: Passed;
   readonly policyAnalyzeStackSummaryEvent?: Passed;
   readonly diagnosticEvent?: { readonly message: string; readonly severity: string };
-  readonly summaryEvent?: { readonly resourceChanges?: Readonly<Record<string, number>> };
+  readonly summaryEvent?: { readonly resourceChanges?: Readonly<Record<string, number>>; readonly result?: string };
 }
 interface Passed {
   readonly passed?: readonly string[];
@@ -65,6 +67,7 @@ export function parsePreview(text: string): Preview {
   return {
     steps: of("resourcePreEvent").map(({ metadata }) => stepOf(metadata)),
     changes: of("summaryEvent").at(-1)?.resourceChanges ?? {},
+    succeeded: of("summaryEvent").at(-1)?.result === "succeeded",
     policies: [...new Set(policies.flatMap(({ passed = [], failed = [] }) => [...passed, ...failed]))].sort(),
     violations: of("policyEvent").map(({ resourceUrn, message, policyName, enforcementLevel }) => ({
       policy: policyName,

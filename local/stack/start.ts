@@ -117,11 +117,14 @@ export async function bringUp(
 export interface PreviewOptions extends StartOptions {
   /** Print it as a comment for a pull request, with what the policies say. */
   readonly markdown?: boolean;
+  /** Of a preview that somebody else has run: the file with what `pulumi preview --json` printed, event by event. */
+  readonly events?: string;
 }
 
 /** `pulumi preview` of the stack. Needs no cluster when the stack was never deployed. */
 export async function preview(options: PreviewOptions, args: readonly string[]): Promise<number> {
-  const { stack, markdown } = options;
+  const { stack, markdown, events } = options;
+  if (events !== undefined) return review(stack, events);
   const tools = await ensure(needsOf(stack, options.config));
   return locked(async () => {
     const { engine, file } = await prepare(options, tools, nodesOf(options));
@@ -131,6 +134,15 @@ export async function preview(options: PreviewOptions, args: readonly string[]):
     process.stdout.write(reviewMarkdown({ stack, code, preview: parsePreview(stdout), stderr }));
     return code;
   });
+}
+
+/** Prints it as a comment. The exit code is that of the preview. */
+function review(stack: string, file: string): number {
+  if (!existsSync(file)) throw new UserError(`--events ${file}: there is no such file`);
+  const preview = parsePreview(readFileSync(file, "utf8"));
+  const code = preview.succeeded ? 0 : 1;
+  process.stdout.write(reviewMarkdown({ stack, code, preview, stderr: "" }));
+  return code;
 }
 
 /** `pulumi destroy` of the stack: nothing it made stays. */

@@ -75,6 +75,11 @@ test("a mistake in the config is in the comment; of what never ran nothing is sa
   expect(review([], 1, "no such engine")).toContain("```\nno such engine\n```");
 });
 
+test("whether it succeeded is the engine's to say", () => {
+  const summary = (result?: string) => parsePreview(text(result ? [{ summaryEvent: { result } }] : [])).succeeded;
+  expect([summary("succeeded"), summary("failed"), summary()]).toEqual([true, false, false]);
+});
+
 test("a comment is never longer than GitHub takes", () => {
   const many = Array.from({ length: 5000 }, (_, i) => step("create", config, `${"x".repeat(500)}${i}`));
   expect(review(many).length).toBeLessThan(65_536);
