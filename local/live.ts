@@ -4,7 +4,7 @@ import { CLIENT_PORT } from "../benchmarks/jobPod.ts";
 import { selectorOf } from "../components/labels.ts";
 import { forwardPort } from "../components/storage/upload/portForward.ts";
 import { UserError } from "../error.ts";
-import { BENCHMARK } from "../stacks/experiment.ts";
+import { BENCHMARK, namespaceOf } from "../stacks/experiment.ts";
 import { completeConfig, lastConfigOf } from "./stack/config.ts";
 
 export interface LiveOptions {
@@ -13,8 +13,6 @@ export interface LiveOptions {
   /** Leave the token out of the address: who opens it can look and change nothing. */
   readonly readOnly?: boolean;
 }
-
-const namespaceOf = (stack: string) => `inference-${stack.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`;
 
 /** `npm run live`: makes the live page of a run reachable from this machine, run after run, until it is interrupted. */
 export async function live({ stack, config, readOnly }: LiveOptions): Promise<number> {

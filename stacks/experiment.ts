@@ -33,8 +33,11 @@ export const STORE = "object-store";
 export const SERVER = "server";
 export const BENCHMARK = "benchmark";
 
+/** The namespace of a stack. */
+export const namespaceOf = (stack: string): string => `inference-${stack.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`;
+
 export function placeOf(stack: string, { cluster }: StackConfig): Place {
-  return { namespace: `inference-${stack.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`, domain: cluster.domain };
+  return { namespace: namespaceOf(stack), domain: cluster.domain };
 }
 
 export const imagesOf = (config: StackConfig): Images => ({ ...publicImages, ...config.images });
