@@ -4,7 +4,7 @@ import * as random from "@pulumi/random";
 import type { Access } from "../components/gateway/gateway.ts";
 import { labelsOf } from "../components/labels.ts";
 import type { CpuPlan, NodeTopology } from "../components/serving/cpuPlan.ts";
-import type { InferenceService } from "../components/serving/inferenceService.ts";
+import type { ServiceFacts } from "../components/serving/inferenceService.ts";
 import type { FetchArgs } from "../components/storage/fetch/container.ts";
 import { defaultTimeoutSeconds } from "./client/pacer.ts";
 import { CLIENT_PORT, type ClientPodArgs, coordinatorPod, TRUST_FOLDER } from "./jobPod.ts";
@@ -14,9 +14,11 @@ import { parseResult, type Result } from "./result.ts";
 import type { BenchmarkSpec, Load, Target, Thresholds } from "./spec.ts";
 import { workerJob, workerSelector } from "./workerJob.ts";
 
-export interface BenchmarkArgs {
+/** Everything that is chosen for an experiment. */
+export interface ExperimentArgs {
   readonly namespace: string;
-  readonly service: InferenceService;
+  /** The servers to measure. */
+  readonly service: ServiceFacts;
   /** What stands before the servers, if the load is to go through it. */
   readonly through?: Access;
   readonly plan: CpuPlan;
@@ -49,6 +51,13 @@ export interface BenchmarkArgs {
   readonly inputs: FetchArgs & { readonly subPath: string };
 }
 
+export interface BenchmarkArgs extends ExperimentArgs {
+  /** The live page, which the pod with the control endpoint serves. No part of the experiment: another page measures nothing anew. */
+  readonly page?: string;
+  /** What has to be deployed before it measures. */
+  readonly after: readonly pulumi.Resource[];
+}
+
 /** What a Job takes besides waiting and measuring: its pod's start, fetching inputs, writing the result. */
 const OVERHEAD_SECONDS = 240;
 /** And besides with workers: until their pods run, and their start. */
@@ -67,7 +76,7 @@ export class Benchmark extends pulumi.ComponentResource {
 
   constructor(name: string, args: BenchmarkArgs, opts?: pulumi.ComponentResourceOptions) {
     super("inference-stack:benchmarks:Benchmark", name, {}, opts);
-    const { namespace, service, client } = args;
+    const { namespace, after, client } = args;
     const child = { parent: this, dependsOn: opts?.dependsOn };
     const spec = benchmarkSpec(name, args);
     const labels = labelsOf("benchmark", name);
@@ -109,6 +118,7 @@ export class Benchmark extends pulumi.ComponentResource {
     );
     const seconds = expectedSeconds(args);
     const token = spec.workers || spec.control ? this.#token(name, metadata(`${name}-token`), child) : [];
+    const page = spec.control && args.page !== undefined ? this.#page(metadata(`${name}-live`), args.page, child) : [];
     const pod: ClientPodArgs = {
       ...args,
       clientName,
@@ -117,7 +127,7 @@ export class Benchmark extends pulumi.ComponentResource {
       trustName: args.through?.secretName,
       spec,
     };
-    const ready = [service, bundle, experiment, ...token, ...listOf(opts?.dependsOn)];
+    const ready = [...after, bundle, experiment, ...token, ...page];
     const workersName = `${name}-workers-${spec.key}`;
     const workers = spec.workers
       ? [
@@ -135,7 +145,10 @@ export class Benchmark extends pulumi.ComponentResource {
         spec: {
           backoffLimit: 0,
           activeDeadlineSeconds: seconds,
-          template: { metadata: { labels }, spec: coordinatorPod({ ...pod, account: name }) },
+          template: {
+            metadata: { labels },
+            spec: coordinatorPod({ ...pod, account: name, pageName: page.length > 0 ? `${name}-live` : undefined }),
+          },
         },
       },
       {
@@ -155,6 +168,14 @@ export class Benchmark extends pulumi.ComponentResource {
     this.registerOutputs({ key: this.key });
   }
 
+  #page(
+    metadata: k8s.types.input.meta.v1.ObjectMeta & { name: string },
+    html: string,
+    child: pulumi.CustomResourceOptions,
+  ): pulumi.Resource[] {
+    return [new k8s.core.v1.ConfigMap(metadata.name, { metadata, data: { "index.html": html } }, child)];
+  }
+
   /** What the workers and whoever uses the control endpoint have to know. */
   #token(
     name: string,
@@ -166,13 +187,8 @@ export class Benchmark extends pulumi.ComponentResource {
   }
 }
 
-function listOf(dependsOn: pulumi.ComponentResourceOptions["dependsOn"]): pulumi.Input<pulumi.Resource>[] {
-  if (dependsOn === undefined) return [];
-  return Array.isArray(dependsOn) ? dependsOn : [dependsOn as pulumi.Resource];
-}
-
 /** The experiment as the client reads it. Its key covers all of it, what the servers run, and the client's code. */
-export function benchmarkSpec(name: string, args: BenchmarkArgs): BenchmarkSpec {
+export function benchmarkSpec(name: string, args: ExperimentArgs): BenchmarkSpec {
   const { namespace, service, plan, target, load, threads, thresholds, readySeconds, rerun, client, image, inputs } =
     args;
   const { host, ports } = service.endpoint;
@@ -264,7 +280,7 @@ export function expectedSeconds({
   load,
   readySeconds,
   pods,
-}: Pick<BenchmarkArgs, "load" | "readySeconds" | "pods">): number {
+}: Pick<ExperimentArgs, "load" | "readySeconds" | "pods">): number {
   const { warmupSeconds, timeoutSeconds = defaultTimeoutSeconds } = load;
   const measuring = Math.min(longest(load, timeoutSeconds), LONGEST_SECONDS);
   const overhead = OVERHEAD_SECONDS + (pods > 1 ? WORKERS_SECONDS : 0);

@@ -11,6 +11,8 @@ export interface ClientPodArgs {
   readonly specName: string;
   /** Secret with the key `token`, for pods that listen. */
   readonly tokenName: string | undefined;
+  /** ConfigMap with the live page, for the pod that can be controlled. */
+  readonly pageName?: string;
   readonly spec: BenchmarkSpec;
   readonly plan: CpuPlan;
   readonly inputs: FetchArgs & { readonly subPath: string };
@@ -38,7 +40,10 @@ export function coordinatorPod(args: ClientPodArgs & { readonly account: string 
       serviceAccountName: account,
       automountServiceAccountToken: true, // it looks at the servers' pods and writes its result
     },
-    env: [{ name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } }],
+    env: [
+      { name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } },
+      ...(args.pageName === undefined ? [] : [{ name: "PAGE_FILE", value: "/page/index.html" }]),
+    ],
   });
 }
 
@@ -64,7 +69,7 @@ export function workerPod(args: ClientPodArgs, labels: Readonly<Record<string, s
 }
 
 function clientPod(
-  { image, clientName, specName, tokenName, trustName, spec, plan, inputs }: ClientPodArgs,
+  { image, clientName, specName, tokenName, trustName, pageName, spec, plan, inputs }: ClientPodArgs,
   own: {
     command: string[];
     hasInputs: boolean;
@@ -101,6 +106,7 @@ function clientPod(
           { name: "inputs", mountPath: "/inputs", readOnly: true },
           ...(tokenName === undefined ? [] : [{ name: "token", mountPath: "/token", readOnly: true }]),
           ...(trustName === undefined ? [] : [{ name: "trust", mountPath: TRUST_FOLDER, readOnly: true }]),
+          ...(pageName === undefined ? [] : [{ name: "page", mountPath: "/page", readOnly: true }]),
         ],
       },
     ],
@@ -111,6 +117,7 @@ function clientPod(
       ...(own.hasInputs ? fetchVolumes(inputs) : []),
       ...(tokenName === undefined ? [] : [{ name: "token", secret: { secretName: tokenName } }]),
       ...(trustName === undefined ? [] : [{ name: "trust", secret: { secretName: trustName, defaultMode: 0o440 } }]),
+      ...(pageName === undefined ? [] : [{ name: "page", configMap: { name: pageName } }]),
     ],
   };
 }

@@ -1,12 +1,13 @@
 /** The command line behind every npm script. */
 import { spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
-import { Argument, Command } from "commander";
+import { Argument, Command, Option } from "commander";
+import { formats as comparisonFormats } from "../benchmarks/compare/output.ts";
 import { UserError } from "../error.ts";
 import { client } from "./client.ts";
-import { checkout } from "./paths.ts";
+import { checkout, state, stateDir } from "./paths.ts";
 
 // Administration commands are often left out of a user's PATH.
 process.env.PATH = [process.env.PATH, "/usr/sbin", "/sbin"].filter(Boolean).join(delimiter);
@@ -40,9 +41,41 @@ stackCommand("start", "bring everything up, deploy the stack, measure it and pri
   .action(async (options) => end((await import("./stack/start.ts")).start(options)));
 
 stackCommand("preview", "what a deployment would change; further arguments go to `pulumi preview`")
+  .option("--markdown", "print it as a comment for a pull request, with the CPU plan, the experiment and the policies")
+  .option("--events <file>", "print that comment of a preview that was run already: see docs/policy.md")
   .allowUnknownOption()
   .allowExcessArguments()
   .action(async (options, command: Command) => end((await import("./stack/start.ts")).preview(options, command.args)));
+
+const sweep = program.command("sweep").description("many experiments, one after the other: the stack's `sweep` config");
+const sweepCommand = (name: string, description: string) =>
+  sweep
+    .command(name)
+    .description(description)
+    .option("-s, --stack <name>", "stack: the file Pulumi.<name>.yaml", "dev")
+    .option("-c, --config <key=value>", "set a config key for this run (repeatable)", collect, [])
+    .option("--folder <path>", "where results are kept; default: this checkout's own folder for the stack")
+    .option("--retry-invalid", "measure INVALID cells again");
+const sweeping = () => import("./stack/sweep.ts");
+
+sweepCommand("preview", "which cells are new, stale or measured already, and how long the rest will take")
+  .option("--json", "the same for programs")
+  .action(async (options) => end((await sweeping()).previewSweep(options)));
+
+sweepCommand("run", "measure what is missing; continues where it was interrupted").action(async (options) =>
+  end((await sweeping()).sweepRun(options)),
+);
+
+sweepCommand("export", "the results as files of the guide's script and as the JSON of Clipper's driver")
+  .requiredOption("--out <folder>", "where to write them")
+  .action(async (options) => end((await sweeping()).exportSweep(options, options.out)));
+
+stackCommand("search", "find the configuration with the highest rate that keeps a latency: the stack's `search` config")
+  .option("--folder <path>", "where results are kept; default: this checkout's own folder for the stack")
+  .option("--json", "print what was found as JSON")
+  .option("--again", "measure the winner again although nothing changed")
+  .option("--dry-run", "only say what would be searched")
+  .action(async (options) => end((await import("./stack/search.ts")).search(options)));
 
 program
   .command("destroy")
@@ -89,6 +122,42 @@ passingOn("client", "the load client by hand, against any server")
   .argument("[args...]")
   .action((args) => end(attach(process.execPath, [...client.args, ...args], client.env)));
 
+stackCommand("live", "the live page of a run that goes: how it goes, and another rate (benchmark.control: true)")
+  .option("--read-only", "an address with which nothing can be changed")
+  .action(async (options) => end((await import("./live.ts")).live(options)));
+
+program
+  .command("compare")
+  .description("whether results are slower than others, by repeated runs; exit code 2: slower, 3: not comparable")
+  .argument("<base>", "file or folder of results")
+  .argument("<new>", "file or folder of results")
+  .addOption(new Option("-o, --output <format>", "how to print it").choices(comparisonFormats).default("table"))
+  .option("--output-file <file>", "where to; default: standard output")
+  .option("--accept <part>", "part of the environment that may differ, such as kernel (repeatable)", collect, [])
+  .option("--false-alarm-rate <share>", "share of comparisons of equal sides that may be called slower", Number, 0.01)
+  .action(async (base: string, now: string, options) =>
+    end((await import("../benchmarks/compare/run.ts")).runCompare({ base, new: now, ...options })),
+  );
+
+program
+  .command("report")
+  .description("pictures and tables of results on disk, as HTML, CSV and Markdown")
+  .argument("[paths...]", "files and folders of results; default: all of this checkout")
+  .option("-f, --folder <folder>", "where to", "report")
+  .option("--title <text>", "heading", "Inference benchmarks")
+  .option("--slo <ms>", "milliseconds that p99 must not exceed, drawn as a line", Number)
+  .action(async (paths: string[], options) => {
+    const all = paths.length > 0 ? paths : [state.results, join(stateDir, "sweeps")].filter((path) => existsSync(path));
+    await (await import("../benchmarks/report/run.ts")).runReport({ paths: all, ...options });
+  });
+
+program
+  .command("replay")
+  .description("measure again what the bundle of a result measured; exit code 3 if the environment is another one")
+  .argument("<bundle>", "file that `npm start` wrote beside the result")
+  .option("--accept <part>", "what may differ, such as kernel; `all` for everything (repeatable)", collect, [])
+  .action(async (file: string, { accept }) => end((await import("./stack/replay.ts")).replay({ file, accept })));
+
 program
   .command("model")
   .description("build the model repository and the request tensors, and print their folder")
@@ -130,6 +199,8 @@ const benches = {
   preview: "preview.ts",
   gateway: "gateway.ts",
   repeat: "repeat.ts",
+  sweep: "sweep.ts",
+  report: "report.ts",
 };
 
 program
@@ -138,7 +209,7 @@ program
   .addArgument(
     new Argument(
       "[name]",
-      "client: the load client against its peers; truth, slip, memory: whether it can be believed; path: the whole path against raw OpenVINO, and through the gateway against past it; gateway: only that; preview: how long one takes; repeat: 20 runs of the unchanged stack",
+      "client: the load client against its peers; truth, slip, memory: whether it can be believed; path: the whole path against raw OpenVINO, and through the gateway against past it; gateway: only that; preview: how long one takes; repeat: 20 runs of the unchanged stack; sweep: what a sweep costs besides measuring; report: how long a report of 500 results takes",
     )
       .choices(Object.keys(benches))
       .default("path"),

@@ -30,4 +30,5 @@ export const state = {
   passphrase: join(stateDir, "passphrase"),
   stacks: join(stateDir, "stacks"),
   results: join(stateDir, "results"),
+  sweeps: join(stateDir, "sweeps"),
 };

@@ -4,8 +4,10 @@ import * as pulumi from "@pulumi/pulumi";
 import type { TSchema } from "typebox";
 import { Settings } from "typebox/system";
 import { Value } from "typebox/value";
+import { sweepProblems } from "../benchmarks/sweep/points.ts";
 import { PlanError, planCpus } from "../components/serving/cpuPlan.ts";
 import { parseManifest } from "../components/storage/manifest.ts";
+import { axisValues } from "./axisValues.ts";
 import { COMBINED, combinationProblems } from "./combinations.ts";
 import { describeFaults } from "./faults.ts";
 import { GATEWAY_PARTS, gatewayProblems } from "./gateway.ts";
@@ -16,6 +18,7 @@ import { registryProblems } from "./registry.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { SERVING, serverProblems } from "./server.ts";
 import { TRAINING_PARTS, trainingProblems } from "./training.ts";
+import { tuned } from "./tuning.ts";
 
 /** A stack's config, complete and consistent. `model.version` is there whether it was given or read from `model.source`. */
 export type StackConfig = Config & { readonly model: { readonly version: string } };
@@ -42,10 +45,13 @@ export function readConfig(): StackConfig {
 /** Fills in defaults and finds every mistake. `config` is only missing when its shape is wrong. */
 export function checkConfig(raw: Record<string, unknown>): { config?: StackConfig; problems: string[] } {
   Settings.Set({ maxErrors: 1000 });
-  const value = Value.Default(ConfigSchema, Value.Clone(raw)) as Config;
-  const faults = describeFaults(ConfigSchema, value, Value.Errors(ConfigSchema, value));
+  const given = Value.Default(ConfigSchema, Value.Clone(raw)) as Config;
+  const faults = describeFaults(ConfigSchema, given, Value.Errors(ConfigSchema, given));
   const isRight = (...keys: (keyof Config)[]) =>
-    keys.every((key) => Value.Check(ConfigSchema.properties[key], value[key]));
+    keys.every((key) => Value.Check(ConfigSchema.properties[key], given[key]));
+  const isTunable = isRight("tuning", "instances", "cpus", "threadsPerCore", "autoscaling");
+  const tuning = isTunable ? tuned(given) : { config: given, problems: [] };
+  const value = tuning.config;
   const isPlannable = isRight(
     "topology",
     "cluster",
@@ -61,6 +67,7 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
   const problems = [
     ...faults,
     ...(isPlannable ? planProblems(value) : []),
+    ...tuning.problems,
     ...(isRight(...COMBINED) ? combinationProblems(value) : []),
     ...model.problems,
     ...(isServable ? serverProblems(value) : []),
@@ -70,6 +77,9 @@ export function checkConfig(raw: Record<string, unknown>): { config?: StackConfi
     ...(isRight(...GATEWAY_PARTS) ? gatewayProblems(value) : []),
     ...(isRight("registry", "objectStore", "images") ? registryProblems(value) : []),
     ...(isRight("benchmark") ? loadProblems(value.benchmark) : []),
+    ...(isRight("sweep", "instances", "cpus", "sockets", "cluster", "server", "benchmark")
+      ? sweepProblems(value.sweep, axisValues(value))
+      : []),
   ];
   return faults.length > 0
     ? { problems }

@@ -2,50 +2,63 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { Benchmark } from "../benchmarks/benchmark.ts";
 import { bundleClient } from "../benchmarks/client/bundle.ts";
+import { bundlePage } from "../benchmarks/live/bundle.ts";
 import { DISCOVERY } from "../components/gateway/definitions.ts";
 import { Gateway, Route } from "../components/gateway/gateway.ts";
-import { publicImages } from "../components/images.ts";
 import { labelsOf } from "../components/labels.ts";
 import { ENFORCE_BASELINE, ENFORCE_RESTRICTED } from "../components/restricted.ts";
 import { Autoscaler } from "../components/scaling/autoscaler.ts";
 import { existingMetricsApi, MetricsServer } from "../components/scaling/metricsServer.ts";
-import { planCpus } from "../components/serving/cpuPlan.ts";
-import { kubernetes } from "../components/serving/engines/kubernetes.ts";
-import { seldon } from "../components/serving/engines/seldon.ts";
 import { InferenceService } from "../components/serving/inferenceService.ts";
 import { seldonOperator } from "../components/serving/seldon/install.ts";
-import { PINNED_CPU_REQUEST } from "../components/serving/serverPod.ts";
 import { bundleFetch } from "../components/storage/fetch/bundle.ts";
 import { ModelUpload } from "../components/storage/modelUpload.ts";
 import { readConfig } from "./config.ts";
+import {
+  BENCHMARK,
+  experimentArgs,
+  experimentImages,
+  GATEWAY,
+  inputsOf,
+  ownImages,
+  placeOf,
+  planOf,
+  REGISTRY,
+  SERVER,
+  STORE,
+  serviceArgs,
+} from "./experiment.ts";
 import { costOf, gatewayFiles, gatewayWarnings, type Path } from "./gateway.ts";
-import { loadOf } from "./load.ts";
 import { locustOf, locustOutput } from "./locust.ts";
 import { cephOf, objectStoreOf } from "./objectStore.ts";
 import { registryOf } from "./registry.ts";
-import { scalingOf } from "./scaling.ts";
-import { modelServerOf, requestsOf, serverWarnings, transformerOf } from "./server.ts";
+import { serverWarnings } from "./server.ts";
 import { trainingOf } from "./training.ts";
+import { tuned } from "./tuning.ts";
 
 const config = readConfig();
 const { cluster, model, autoscaling, benchmark: measure } = config;
 const { executor } = config.seldon;
 const isSeldon = config.engine === "seldon";
-const ownImages = { ...publicImages, ...config.images };
-const cpuPlan = planCpus({ ...config, nodes: cluster.nodes });
-const requests = requestsOf(config);
+const cpuPlan = planOf(config);
+const place = placeOf(pulumi.getStack(), config);
+const name = place.namespace;
+const own = ownImages(config);
+const images = experimentImages(config, place);
+const { note } = tuned(config);
+if (note) pulumi.log.info(note);
 for (const warning of [...serverWarnings(config), ...gatewayWarnings(config)]) pulumi.log.warn(warning);
-const [client, fetchProgram] = await Promise.all([bundleClient(), bundleFetch()]);
+const [client, fetchProgram, page] = await Promise.all([
+  bundleClient(),
+  bundleFetch(),
+  measure.control ? bundlePage() : undefined,
+]);
 
 const provider = new k8s.Provider("cluster", {
   kubeconfig: cluster.kubeconfig,
   context: cluster.context,
   clusterIdentifier: `${cluster.kind}/${cluster.context}`,
 });
-const name = `inference-${pulumi
-  .getStack()
-  .toLowerCase()
-  .replaceAll(/[^a-z0-9]+/g, "-")}`;
 // Seldon's executor does not meet the level that all our own pods meet.
 const level = isSeldon && executor.enabled ? ENFORCE_BASELINE : ENFORCE_RESTRICTED;
 const namespace = new k8s.core.v1.Namespace(
@@ -58,18 +71,17 @@ const namespace = new k8s.core.v1.Namespace(
   },
   { provider },
 );
-const place = { namespace: name, domain: cluster.domain };
 
-const ceph = cephOf(config, ownImages, { provider });
-const store = objectStoreOf("object-store", config, { ...place, ceph }, ownImages, {
+const ceph = cephOf(config, own, { provider });
+const store = objectStoreOf(STORE, config, { ...place, ceph }, own, {
   provider,
   dependsOn: ceph ? [namespace, ceph] : [namespace],
 });
 
-const { registry, images, pushed } = registryOf(
-  "registry",
+const { registry, pushed } = registryOf(
+  REGISTRY,
   config,
-  { ...place, images: ownImages, store },
+  { ...place, images: own, store },
   { provider, dependsOn: [namespace] },
 );
 
@@ -90,7 +102,7 @@ const upload = new ModelUpload(
 
 const gateway = config.gateway.enabled
   ? new Gateway(
-      "gateway",
+      GATEWAY,
       {
         ...config.gateway,
         ...gatewayFiles(config),
@@ -116,31 +128,19 @@ const operator = isSeldon
       { provider, dependsOn: gateway ? [namespace, gateway] : [namespace] },
     )
   : [];
-const throughExecutor = executor.enabled
-  ? { ...executor, ports: { http: executor.httpPort, grpc: executor.grpcPort } }
-  : undefined;
 
-const service = new InferenceService(
-  "server",
-  {
-    ...place,
-    engine: isSeldon ? seldon({ executor: throughExecutor, transformer: transformerOf(config, images) }) : kubernetes,
-    plan: cpuPlan,
-    server: modelServerOf(config, images, (config.cpus / config.instances) * config.threadsPerCore),
-    model: upload.fetch,
-    cpuRequest: autoscaling.resourceLimiting ?? PINNED_CPU_REQUEST,
-    isAutoscaled: autoscaling.enabled,
-    readySeconds: config.server.readySeconds,
-  },
-  { provider, dependsOn: [upload, ...operator] },
-);
+const shared = { place, plan: cpuPlan, model: upload.fetch };
+const service = new InferenceService(SERVER, serviceArgs(config, shared), {
+  provider,
+  dependsOn: [upload, ...operator],
+});
 
 const route = gateway
   ? new Route(
       "route",
       {
         ...place,
-        service,
+        service: service.facts,
         gateway,
         timeoutSeconds: config.gateway.timeout,
         maxConnections: config.gateway.maxConnections,
@@ -165,48 +165,29 @@ const autoscaler = autoscaling.enabled
   ? [
       new Autoscaler(
         "autoscaler",
-        { ...autoscaling, namespace: name, targets: service.scaleTargets, min: config.instances },
+        { ...autoscaling, namespace: name, targets: service.facts.scaleTargets, min: config.instances },
         { provider, dependsOn: [service, ...metricsApi] },
       ),
     ]
   : [];
 
-const inputs = { ...upload.fetch, subPath: requests.folder };
 const measureBy = (path: Path, named: string, after: pulumi.Resource[]) =>
   new Benchmark(
     named,
     {
-      namespace: name,
-      service,
-      through: path === "gateway" ? gateway?.access : undefined,
-      plan: cpuPlan,
-      topology: config.topology,
-      target: {
-        protocol: measure.protocol,
-        model: requests.name,
-        input: requests.input,
-        output: requests.output,
-      },
-      load: loadOf(measure),
-      scaling: scalingOf(config, service.scaleTargets.length),
-      threads: measure.threads,
-      pods: measure.pods,
-      control: measure.control,
-      thresholds: measure.thresholds,
-      readySeconds: config.server.readySeconds,
-      rerun: measure.rerun,
-      image: images.node,
-      client,
-      inputs,
+      ...experimentArgs(config, { ...shared, client, path }),
+      service: service.facts,
+      after: [service, ...autoscaler, ...after],
+      page: page?.code,
     },
-    { provider, dependsOn: [namespace, ...autoscaler, ...after] },
+    { provider, dependsOn: [namespace] },
   );
 const routes = route ? [route] : [];
-const experiment = measure.enabled ? measureBy(measure.path, "benchmark", routes) : undefined;
+const experiment = measure.enabled ? measureBy(measure.path, BENCHMARK, routes) : undefined;
 const otherPath = measure.path === "gateway" ? "service" : "gateway";
 const other =
   experiment && measure.comparePaths
-    ? measureBy(otherPath, `benchmark-${otherPath}`, [experiment, ...routes])
+    ? measureBy(otherPath, `${BENCHMARK}-${otherPath}`, [experiment, ...routes])
     : undefined;
 
 // One measurement after the other: together they would measure each other.
@@ -214,7 +195,7 @@ const measured = [other ?? experiment ?? service];
 const locustRun = await locustOf(
   "locust",
   config,
-  { namespace: name, images, service, plan: cpuPlan, inputs },
+  { namespace: name, images, service: service.facts, plan: cpuPlan, inputs: inputsOf(config, upload.fetch) },
   { provider, dependsOn: [namespace, ...measured] },
 );
 const trainer = await trainingOf(
@@ -225,7 +206,7 @@ const trainer = await trainingOf(
 );
 
 /** Where the servers answer, inside the cluster. */
-export const endpoint = service.endpoint;
+export const endpoint = service.facts.endpoint;
 /** The bucket with the models, as the servers see it. */
 export const objectStore = store.bucket;
 /** The registry of images, and what nodes have to be told that this machine does not see. */

@@ -5,7 +5,7 @@ import type { Target } from "../benchmarks/spec.ts";
 import type { Images } from "../components/images.ts";
 import { Locust } from "../components/load/locust.ts";
 import type { CpuPlan } from "../components/serving/cpuPlan.ts";
-import type { InferenceService } from "../components/serving/inferenceService.ts";
+import type { ServiceFacts } from "../components/serving/inferenceService.ts";
 import type { FetchArgs } from "../components/storage/fetch/container.ts";
 import type { Config } from "./schema.ts";
 import { requestsOf, spokenBy } from "./server.ts";
@@ -39,7 +39,7 @@ export function locustProblems({ locust, benchmark, server, model }: Parts): str
 export interface LocustPlace {
   readonly namespace: string;
   readonly images: Images;
-  readonly service: InferenceService;
+  readonly service: ServiceFacts;
   readonly plan: CpuPlan;
   /** Where requests come from. */
   readonly inputs: FetchArgs & { readonly subPath: string };
@@ -95,7 +95,7 @@ export async function locustOf(
 export const locustOutput = (locust: Locust | LocustRun | undefined) =>
   locust instanceof LocustRun ? { result: locust.result, tables: locust.tables } : locust?.page;
 
-function targetOf(config: Parts, service: InferenceService): Target {
+function targetOf(config: Parts, service: ServiceFacts): Target {
   const { name: model, input, output } = requestsOf(config);
   const protocol = protocolOf(config);
   const { host, ports } = service.endpoint;

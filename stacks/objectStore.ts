@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Images } from "../components/images.ts";
-import { Ceph } from "../components/storage/ceph/ceph.ts";
-import { CephStore } from "../components/storage/ceph/cephStore.ts";
+import { Ceph, objectStoreHost } from "../components/storage/ceph/ceph.ts";
+import { CephStore, cephBucket } from "../components/storage/ceph/cephStore.ts";
 import { layoutProblems } from "../components/storage/ceph/layout.ts";
-import { ExternalStore } from "../components/storage/externalStore.ts";
-import { Minio } from "../components/storage/minio/minio.ts";
-import type { ObjectStore } from "../components/storage/objectStore.ts";
+import { ExternalStore, externalBucket } from "../components/storage/externalStore.ts";
+import { Minio, minioBucket } from "../components/storage/minio/minio.ts";
+import type { Bucket, ObjectStore } from "../components/storage/objectStore.ts";
 import { REGISTRY_GRANT } from "./registry.ts";
 import type { Config } from "./schema.ts";
 
@@ -22,6 +22,19 @@ export function cephOf(
   return ceph.enabled
     ? new Ceph("ceph", { ...ceph, domain: cluster.domain, image: images.ceph, hasObjectStore }, opts)
     : undefined;
+}
+
+/** Where servers of a stack of this config read models. Deploys nothing. */
+export function bucketOf(
+  name: string,
+  { objectStore, ceph }: Pick<Parts, "objectStore" | "ceph">,
+  place: { readonly namespace: string; readonly domain: string },
+): Bucket {
+  const { backend, external } = objectStore;
+  if (backend === "ceph") return cephBucket(name, place.namespace, objectStoreHost(ceph.namespace, place.domain));
+  if (backend === "external" && external)
+    return externalBucket(name, { ...external, namespace: place.namespace, hasCa: external.ca !== undefined });
+  return minioBucket(name, place);
 }
 
 /** The store that the config asks for. */

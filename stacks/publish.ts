@@ -74,6 +74,7 @@ function rows(schema: Schema, prefix: string): string[] {
 function defaultOf(schema: Schema, name: string): string {
   const property = schema.properties?.[name];
   if (property?.properties && property.default !== undefined) return "see below";
+  if (Array.isArray(property?.default)) return "none";
   if (property?.default !== undefined) return `\`${String(property.default)}\``;
   return schema.required?.includes(name) ? "required" : "none";
 }

@@ -6,7 +6,7 @@ import { Minio } from "../components/storage/minio/minio.ts";
 import type { Grant } from "../components/storage/minio/policies.ts";
 import type { ObjectStore } from "../components/storage/objectStore.ts";
 import { ImagePush } from "../components/storage/registry/imagePush.ts";
-import { Registry } from "../components/storage/registry/registry.ts";
+import { Registry, registryHost } from "../components/storage/registry/registry.ts";
 import type { Config } from "./schema.ts";
 
 type Parts = Pick<Config, "registry" | "cluster" | "objectStore" | "images">;
@@ -14,12 +14,25 @@ type Parts = Pick<Config, "registry" | "cluster" | "objectStore" | "images">;
 /** Where the registry keeps its images if not on a volume. */
 export const REGISTRY_GRANT: Grant = { bucket: "registry", right: "manage" };
 
-/** A registry, and the stack's images with those in their places that are pulled from it. */
+/** A registry, if the config asks for one. */
 export interface Registered {
   readonly registry?: Registry;
-  readonly images: Images;
   /** After these the images are there. */
   readonly pushed: readonly pulumi.Resource[];
+}
+
+/** The stack's images, with those in their places that are pulled from the registry. */
+export function pulledImages(
+  name: string,
+  { registry }: Pick<Parts, "registry">,
+  { images, ...place }: { readonly namespace: string; readonly domain: string; readonly images: Images },
+): Images {
+  if (!registry.enabled) return images;
+  const pulled = registry.images.map((image) => {
+    const { repository, tag } = namesOf(image, images[image]);
+    return [image, `${registryHost(name, place)}/${repository}:${tag}`];
+  });
+  return { ...images, ...Object.fromEntries(pulled) };
 }
 
 export function registryOf(
@@ -29,7 +42,7 @@ export function registryOf(
   opts: pulumi.ComponentResourceOptions,
 ): Registered {
   const { namespace, domain, images, store } = args;
-  if (!config.enabled) return { images, pushed: [] };
+  if (!config.enabled) return { pushed: [] };
   const isInStore = config.backend === "objectStore" && store instanceof Minio;
   const registry = new Registry(
     name,
@@ -45,16 +58,12 @@ export function registryOf(
     },
     isInStore ? { ...opts, dependsOn: [store] } : opts,
   );
-  const pushes = config.images.map((image) => {
+  const pushed = config.images.map((image) => {
     const { repository, tag } = namesOf(image, images[image]);
     const archive = config.archives?.[image] ?? "";
-    return [image, new ImagePush(`push-${image}`, { registry, archive, repository, tag, cluster }, opts)] as const;
+    return new ImagePush(`push-${image}`, { registry, archive, repository, tag, cluster }, opts);
   });
-  return {
-    registry,
-    images: { ...images, ...Object.fromEntries(pushes.map(([image, { reference }]) => [image, reference])) },
-    pushed: pushes.map(([, push]) => push),
-  };
+  return { registry, pushed };
 }
 
 /** `localhost/inference-stack/node:0123` is `inference-stack/node` and `0123` there. */

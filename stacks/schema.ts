@@ -1,6 +1,7 @@
-import { type Static, type TSchema, Type } from "typebox";
+import { type Static, type TArray, type TOptional, type TSchema, Type } from "typebox";
 import { defaultTimeoutSeconds } from "../benchmarks/client/pacer.ts";
 import { defaultThresholds } from "../benchmarks/client/thresholds.ts";
+import { objectives } from "../benchmarks/search/objective.ts";
 import { type ServerName, serverKinds } from "../components/serving/servers/kinds.ts";
 
 /**
@@ -53,6 +54,43 @@ const secretReference = (description: string) =>
     },
     true,
   );
+/** What the axes of a sweep are, and the schema of one value. */
+const protocols = [
+  "v2-grpc",
+  "v2-rest",
+  "v2-rest-binary",
+  "tfs-grpc",
+  "tfs-rest",
+  "seldon-grpc",
+  "seldon-rest",
+] as const;
+const sweepValue = {
+  nodes: count("Nodes that serve (`cluster.nodes`), from the first.", 1),
+  replicas: count("The same as `nodes`, in the guide's words: every instance has one replica on each node.", 1),
+  sockets: count("NUMA nodes per node.", 1),
+  cpus: count("Cores per node.", 1),
+  instances: count("Model servers per node.", 1),
+  threadsPerCore: count("Hardware threads of each core.", 1),
+  pinning: Type.Enum(["numactl", "cpuset", "none"], { description: "How servers are kept on their cores." }),
+  server: Type.Enum(Object.keys(serverKinds) as ServerName[], { description: "Kind of server (`server.kind`)." }),
+  streams: count("Inferences that an instance computes at the same time (`server.streams`).", 1),
+  path: text("Way of the requests to the servers (`benchmark.path`)."),
+  protocol: Type.Enum([...protocols], { description: "Protocol (`benchmark.protocol`)." }),
+  batch: count("Inputs in one request.", 1),
+  clients: count("Closed loop: clients.", 1),
+  rate: above("Open loop: requests per second (`benchmark.load.rate`)."),
+} as const;
+type SweepValues = typeof sweepValue;
+const sweepAxes = Object.fromEntries(
+  Object.entries<TSchema & { description?: string }>(sweepValue).map(([name, { description, ...value }]) => [
+    name,
+    Type.Optional(Type.Array(value as TSchema, { description, minItems: 1, uniqueItems: true })),
+  ]),
+) as unknown as { [K in keyof SweepValues]: TOptional<TArray<SweepValues[K]>> };
+const { clients: _clients, rate: _rate, ...searchAxes } = sweepAxes;
+const sweepCell = Object.fromEntries(
+  Object.entries(sweepValue).map(([name, value]) => [name, Type.Optional(value as TSchema)]),
+) as unknown as { [K in keyof SweepValues]: TOptional<SweepValues[K]> };
 
 const coreList = Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1 });
 
@@ -190,6 +228,11 @@ export const ConfigSchema = Type.Object(
       ),
       gpus: count("NVIDIA GPUs of each instance (`nvidia.com/gpu`).", 0, 0),
       memory: quantity("Memory of one instance.", "1Gi"),
+      streams: count(
+        "Inferences that one instance computes at the same time, sharing its threads. Only ovms takes more than one.",
+        1,
+        1,
+      ),
       readySeconds: count(
         "How long all instances may take to become ready, in seconds; the first time this includes pulling the image.",
         10,
@@ -461,15 +504,7 @@ export const ConfigSchema = Type.Object(
     }),
     benchmark: object("The measurement after every change.", {
       enabled: flag("Measure at all.", true),
-      protocol: choice("Protocol the load client speaks; the server has to speak it too.", [
-        "v2-grpc",
-        "v2-rest",
-        "v2-rest-binary",
-        "tfs-grpc",
-        "tfs-rest",
-        "seldon-grpc",
-        "seldon-rest",
-      ]),
+      protocol: choice("Protocol the load client speaks; the server has to speak it too.", [...protocols]),
       clients: count("Closed loop: clients that each send the next request when the last was answered.", 1, 4),
       warmup: seconds("Load before anything is recorded", 0, 5),
       duration: seconds(
@@ -587,6 +622,105 @@ export const ConfigSchema = Type.Object(
         ),
       }),
       rerun: count("Raise it to measure the same experiment again.", 0, 0),
+    }),
+    sweep: object(
+      "Many experiments, one after the other (docs/sweep.md). `npm run sweep` runs them; deploying the stack does not.",
+      {
+        preset: oneOf(
+          "`guide`: all `nodes`, every possible number of `instances`, each with 1 to 32 `clients`; `axes` says otherwise for any of them.",
+          ["guide"],
+        ),
+        axes: object("Every combination of these values is a cell.", sweepAxes),
+        where: Type.Array(Type.String({ minLength: 1 }), {
+          description:
+            "Conditions on the combinations, in CEL over the names of the axes, such as `clients <= 4 * instances`.",
+          default: [],
+        }),
+        cells: Type.Array(object("One cell.", sweepCell, true), {
+          description: "Further cells, each by its own values.",
+          default: [],
+        }),
+        impossible: choice(
+          "What becomes of a sweep some of whose cells cannot be, such as 3 instances on 4 cores: `refuse` it, or `skip` these.",
+          ["refuse", "skip"],
+        ),
+        repeats: count("Runs of each cell.", 1, 1),
+        retries: count("How often a run that is INVALID is done again.", 0, 1),
+        warmup: Type.Optional(
+          Type.Number({ description: "In the place of `benchmark.warmup`, in seconds.", minimum: 0 }),
+        ),
+        duration: Type.Optional(
+          Type.Number({ description: "In the place of `benchmark.duration`, in seconds.", minimum: 1 }),
+        ),
+      },
+    ),
+    search: object(
+      "Search for the configuration with the highest rate that keeps a latency (docs/search.md). `npm run search` does it; deploying the stack does not.",
+      {
+        axes: object("Every combination of these values is searched. None: the stack as it is.", searchAxes),
+        where: Type.Array(Type.String({ minLength: 1 }), {
+          description: "Conditions on the combinations, as in `sweep.where`.",
+          default: [],
+        }),
+        slo: object("The latency to keep.", {
+          percentile: choice("Which.", ["p99", "p50", "p90", "p95", "p999"]),
+          latency: Type.Number({ description: "At most, in milliseconds.", exclusiveMinimum: 0, default: 100 }),
+        }),
+        rates: object("Rates that are tried, in requests per second.", {
+          from: Type.Number({ description: "The lowest.", exclusiveMinimum: 0, default: 10 }),
+          to: Type.Number({ description: "The highest.", exclusiveMinimum: 0, default: 1000 }),
+          step: Type.Number({
+            description: "Each is higher than the one before by this share of it: the precision of the answer.",
+            minimum: 0.005,
+            maximum: 1,
+            default: 0.05,
+          }),
+        }),
+        runs: count("Most VALID runs at one rate.", 2, 5),
+        retries: count("How many more INVALID runs than VALID ones are put up with at one rate.", 0, 2),
+        confirmations: count("Fresh runs of the winner.", 1, 3),
+        confidence: Type.Number({
+          description: "Probability with which the judgement of one rate is right.",
+          minimum: 0.5,
+          maximum: 0.999,
+          default: 0.95,
+        }),
+        warmup: Type.Optional(
+          Type.Number({ description: "In the place of `benchmark.warmup`, in seconds.", minimum: 0 }),
+        ),
+        duration: Type.Optional(
+          Type.Number({
+            description:
+              "In the place of `benchmark.duration`, in seconds. A run is longer where the percentile needs more requests.",
+            minimum: 1,
+          }),
+        ),
+        objective: choice(
+          "What makes a configuration the best: most inferences per second, least cost or least energy for each.",
+          [...objectives],
+        ),
+        constraints: object("What a winner has to keep besides the latency.", {
+          minThroughput: Type.Optional(above("Inferences per second, at least.")),
+          maxCostPer1000: Type.Optional(above("Cost of 1,000 inferences, at most.")),
+          maxJoulesPerInference: Type.Optional(above("Energy of an inference, at most, in joules.")),
+        }),
+        prices: object("What things cost, in one currency. Left out: nothing.", {
+          nodeHour: Type.Optional(above("A node that serves, for an hour.")),
+          coreHour: Type.Optional(above("A core given to the servers, for an hour.")),
+          kilowattHour: Type.Optional(above("Electricity.")),
+        }),
+        watts: object("Power from a table; nothing is measured.", {
+          node: Type.Optional(above("Of a node that serves, without its serving cores.")),
+          core: Type.Optional(above("Of each core given to the servers, in use.")),
+        }),
+      },
+    ),
+    tuning: object("Values that a search has found (docs/search.md).", {
+      winner: Type.Optional(
+        text(
+          "File of a search's winner: it sets `instances` and `autoscaling.averageUtilization`. Without a winner these stay as they are here.",
+        ),
+      ),
     }),
   },
   {

@@ -53,10 +53,18 @@ export function transformerOf(config: Pick<Config, "model" | "server">, images: 
 
 /** @param threads that compute in one instance */
 export function modelServerOf(config: ServingConfig, images: Images, threads: number): ModelServer {
-  const { kind, memory, gpus } = config.server;
+  const { kind, memory, gpus, streams } = config.server;
   const api = apiOf(config.server);
   const server = serverKinds[kind];
-  return server.build({ image: images[server.image(api)], model: requestsOf(config), memory, gpus, threads, api });
+  return server.build({
+    image: images[server.image(api)],
+    model: requestsOf(config),
+    memory,
+    gpus,
+    streams,
+    threads,
+    api,
+  });
 }
 
 /** One sentence for what is allowed and yet no good idea. */
@@ -87,6 +95,10 @@ export function serverProblems(config: ServingConfig): string[] {
   else if (server.gpus > 0 && cluster.kind === "embedded")
     problems.push(
       `server.gpus: ${server.gpus} is more than the embedded cluster has, which is none; set it to 0, or use a cluster of your own (cluster.kind kubeconfig)`,
+    );
+  if (server.streams > 1 && !kind.hasStreams)
+    problems.push(
+      `server.streams: ${server.kind} computes one batch at a time, so ${server.streams} is not possible; set it to 1, or use ${kindsWith((k) => k.hasStreams === true)}`,
     );
   return [...problems, ...inputProblems(config), ...protocolProblems(config)];
 }

@@ -1,6 +1,8 @@
+import type { ServerResponse } from "node:http";
 import type { Load } from "../spec.ts";
 import { now } from "./clock.ts";
 import { Refusal, serve } from "./endpoint.ts";
+import { loadInWords } from "./output/load.ts";
 import type { Rates } from "./rates.ts";
 import type { Tick } from "./recorder.ts";
 
@@ -19,11 +21,25 @@ export interface Control {
 /** What `GET /status` answers; the figures are those of the last second. */
 export type Status = { readonly phase: "waiting" | "warm-up" | "measuring" } & Partial<Tick>;
 
+/** What `GET /ticks` answers. */
+export interface Ticks {
+  readonly phase: Status["phase"];
+  /** The load in words, and whether its rate can be changed. */
+  readonly load: string;
+  readonly isRateOpen: boolean;
+  /** Seconds later than `after`, in order of time. */
+  readonly ticks: readonly Tick[];
+}
+
+/** An hour; what is older is in the result. */
+const keptTicks = 3600;
+
 /**
- * Lets who has the token see how a run goes and, in an open loop, change its rate:
- * `GET /status`, and `PUT /rate` with `{"rate": requests per second}`.
+ * Lets everybody see how a run goes (`GET /status`, `GET /ticks?after=SECONDS`, and `GET /`, the live page) and who has the token
+ * change the rate of an open loop (`PUT /rate` with `{"rate": requests per second}`).
  *
  * @param options.rates hears of every change; the run has to listen to it
+ * @param options.page the live page, as HTML; absent: there is none
  */
 export async function startControl(options: {
   host: string;
@@ -31,11 +47,20 @@ export async function startControl(options: {
   token: string;
   load: Load;
   rates: Rates;
+  page?: string;
 }): Promise<Control> {
-  const { load, rates, ...place } = options;
-  let last: Tick | undefined;
-  const status = (): Status =>
-    last ? { phase: last.seconds < 0 ? "warm-up" : "measuring", ...last } : { phase: "waiting" };
+  const { load, rates, page, ...place } = options;
+  const ticks: Tick[] = [];
+  const status = (): Status => {
+    const last = ticks.at(-1);
+    return last ? { phase: last.seconds < 0 ? "warm-up" : "measuring", ...last } : { phase: "waiting" };
+  };
+  const ticksAfter = (_: unknown, __: unknown, query: URLSearchParams): Ticks => {
+    const after = Number(query.get("after") ?? Number.NEGATIVE_INFINITY);
+    const { phase } = status();
+    const isRateOpen = load.mode === "open";
+    return { phase, load: loadInWords(load), isRateOpen, ticks: ticks.filter(({ seconds }) => seconds > after) };
+  };
   const setRate = (body: unknown) => {
     if (load.mode !== "open")
       throw new Refusal(409, `${modes[load.mode]} Only the rate of an open loop can be changed while it runs.`);
@@ -44,14 +69,32 @@ export async function startControl(options: {
     rates.push({ at, rate });
     return { rate, effectiveAt: new Date(at).toISOString() };
   };
-  const endpoint = await serve({ ...place, routes: { "GET /status": status, "PUT /rate": setRate } });
+  const endpoint = await serve({
+    ...place,
+    routes: { "PUT /rate": setRate },
+    open: {
+      ...(page === undefined ? {} : { "GET /": (_, response) => sendPage(response, page) }),
+      "GET /status": status,
+      "GET /ticks": ticksAfter,
+    },
+  });
   return {
     port: endpoint.port,
     tick: (tick) => {
-      last = tick;
+      ticks.push(tick);
+      if (ticks.length > keptTicks) ticks.shift();
     },
     close: endpoint.close,
   };
+}
+
+/** It may run its own script and speak to this endpoint, and nothing else. */
+const policy =
+  "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'";
+
+function sendPage(response: ServerResponse, page: string): void {
+  response.writeHead(200, { "content-type": "text/html; charset=utf-8", "content-security-policy": policy });
+  response.end(page);
 }
 
 const modes = {

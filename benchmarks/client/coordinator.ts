@@ -35,6 +35,8 @@ export interface CoordinateOptions extends WaitOptions {
   readonly host: string;
   /** What the workers and the users of the control endpoint have to know; needed with either. */
   readonly token?: string;
+  /** The live page, as HTML; absent: there is none. */
+  readonly page?: string;
   /** Name of this pod. */
   readonly name: string;
 }
@@ -53,8 +55,9 @@ export async function coordinate(
 ): Promise<Result> {
   const { load } = spec;
   const rates = new Rates();
-  const { host } = options;
-  const control = spec.control && (await startControl({ host, ...spec.control, token: tokenOf(options), load, rates }));
+  const { host, page } = options;
+  const control =
+    spec.control && (await startControl({ host, ...spec.control, token: tokenOf(options), load, rates, page }));
   try {
     return await measureAndKeep(spec, inputsFolder, kubernetes, options, { rates, control });
   } finally {

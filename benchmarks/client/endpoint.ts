@@ -15,7 +15,7 @@ export class Refusal extends Error {
 }
 
 /** Returns the answer's body, or nothing if it has none or was written by the route itself. */
-export type Route = (body: unknown, response: http.ServerResponse) => unknown;
+export type Route = (body: unknown, response: http.ServerResponse, query: URLSearchParams) => unknown;
 
 export interface Endpoint {
   readonly port: number;
@@ -27,9 +27,10 @@ export interface Endpoint {
 export const newToken = (): string => randomBytes(24).toString("base64url");
 
 /**
- * A small HTTP server that speaks JSON and answers only to who has the token (`Authorization: Bearer TOKEN`).
+ * A small HTTP server that speaks JSON.
  *
- * @param options.routes by method and path, such as `PUT /rate`
+ * @param options.routes by method and path, such as `PUT /rate`; answer only to who has the token (`Authorization: Bearer TOKEN`)
+ * @param options.open routes that answer everybody. Default: none
  * @throws UserError if it cannot listen there
  */
 export async function serve(options: {
@@ -38,10 +39,11 @@ export async function serve(options: {
   port: number;
   token: string;
   routes: Readonly<Record<string, Route>>;
+  open?: Readonly<Record<string, Route>>;
 }): Promise<Endpoint> {
-  const { host, port, token, routes } = options;
+  const { host, port } = options;
   const server = http.createServer((request, response) => {
-    answer(request, response, token, routes).catch((error: Error) => refuse(response, error));
+    answer(request, response, options).catch((error: Error) => refuse(response, error));
   });
   server.requestTimeout = 10_000; // until a whole request has come; an answer may take longer
   server.keepAliveTimeout = 0; // none: a connection must not end just when a worker is told of a new rate
@@ -64,15 +66,16 @@ export async function serve(options: {
 async function answer(
   request: http.IncomingMessage,
   response: http.ServerResponse,
-  token: string,
-  routes: Readonly<Record<string, Route>>,
+  { token, routes, open = {} }: Parameters<typeof serve>[0],
 ): Promise<void> {
-  if (!isSame(request.headers.authorization ?? "", `Bearer ${token}`))
+  const { pathname, searchParams } = new URL(`http://endpoint${request.url}`);
+  const name = `${request.method} ${pathname}`;
+  const isOpen = Object.hasOwn(open, name);
+  if (!isOpen && !isSame(request.headers.authorization ?? "", `Bearer ${token}`))
     throw new Refusal(401, "The request needs the header `Authorization: Bearer TOKEN` with this run's token.");
-  const path = (request.url ?? "").split("?")[0];
-  const route = routes[`${request.method} ${path}`];
-  if (!route) throw unknown(request.method ?? "", path ?? "", Object.keys(routes));
-  const body = await route(await readJson(request), response);
+  const route = isOpen ? open[name] : routes[name];
+  if (!route) throw unknown(request.method ?? "", pathname, [...Object.keys(open), ...Object.keys(routes)]);
+  const body = await route(await readJson(request), response, searchParams);
   if (response.headersSent) return;
   if (body === undefined) response.writeHead(204).end();
   else send(response, 200, body);

@@ -15,7 +15,7 @@ const workerPatienceSeconds = 240;
 
 /**
  * Entry of the bundle that runs in the benchmark's Jobs: `node client.cjs [worker] SPEC INPUTS`. `TOKEN_FILE` and `POD_IP` are
- * set where there are workers or a control endpoint.
+ * set where there are workers or a control endpoint, `PAGE_FILE` where it has a live page.
  */
 async function main(args: readonly string[]): Promise<void> {
   const isWorker = args[0] === "worker";
@@ -26,7 +26,7 @@ async function main(args: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
   const stop = () => interrupt.abort();
   process.once("SIGTERM", stop).once("SIGINT", stop);
-  const { POD_IP: host = "127.0.0.1", TOKEN_FILE: tokenFile } = process.env;
+  const { POD_IP: host = "127.0.0.1", TOKEN_FILE: tokenFile, PAGE_FILE: pageFile } = process.env;
   const common = {
     host,
     token: tokenFile === undefined ? undefined : readText(tokenFile).trim(),
@@ -34,7 +34,11 @@ async function main(args: readonly string[]): Promise<void> {
     signal: interrupt.signal,
   };
   if (!isWorker) {
-    await coordinate(spec, inputsFolder, new Kubernetes(podAccess()), { ...common, name: hostname() });
+    await coordinate(spec, inputsFolder, new Kubernetes(podAccess()), {
+      ...common,
+      name: hostname(),
+      page: pageFile === undefined ? undefined : readText(pageFile),
+    });
     return;
   }
   if (!spec.workers || !common.token) throw new UserError("The experiment has no workers, or this pod no token.");
@@ -51,7 +55,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new UserError(`Cannot read the token from ${file}: ${(error as Error).message}.`);
+    throw new UserError(`Cannot read ${file}: ${(error as Error).message}.`);
   }
 }
 

@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../labels.ts";
-import type { InferenceService } from "../serving/inferenceService.ts";
+import type { ServiceFacts } from "../serving/inferenceService.ts";
 import { ServingCertificate } from "../tls/servingCertificate.ts";
 import { istioCharts } from "./charts.ts";
 import { API_VERSION } from "./definitions.ts";
@@ -48,6 +48,22 @@ export interface Access {
   readonly isMutual: boolean;
 }
 
+/** What clients of the gateway of this name have to know. */
+export function gatewayAccess(
+  name: string,
+  args: Pick<GatewayArgs, "namespace" | "service" | "domain" | "host" | "certificate" | "certificateCa" | "isMutual">,
+): Access {
+  const { namespace, service, domain, host, certificate, certificateCa, isMutual } = args;
+  return {
+    address: `${service}.${namespace}.svc.${domain}`,
+    port: 443,
+    host,
+    secretName: `${name}-client`,
+    hasCa: certificate === undefined || certificateCa !== undefined,
+    isMutual,
+  };
+}
+
 /** Name of the load client in its certificate. */
 const CLIENT = "inference-stack-client";
 
@@ -62,7 +78,7 @@ export class Gateway extends pulumi.ComponentResource {
 
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("inference-stack:gateway:Gateway", name, {}, opts);
-    const { namespace, served, host, service, label, domain, isMutual } = args;
+    const { namespace, served, host, service, label, isMutual } = args;
     this.#args = args;
     const labels = labelsOf("gateway", name);
     const installed = this.#install(name, opts);
@@ -93,20 +109,12 @@ export class Gateway extends pulumi.ComponentResource {
 
     this.ca = own ? own.ca : pulumi.output(args.certificateCa);
     const shown = isMutual ? (args.client ?? own?.forClient(CLIENT)) : undefined;
-    const secretName = `${name}-client`;
-    secret(secretName, served, {
+    this.access = gatewayAccess(name, args);
+    secret(this.access.secretName, served, {
       ...(own || args.certificateCa ? { "ca.crt": this.ca as pulumi.Output<string> } : {}),
       ...(shown ? pairOf(shown) : {}),
     });
     this.gateway = `${namespace}/${served}`;
-    this.access = {
-      address: `${service}.${namespace}.svc.${domain}`,
-      port: 443,
-      host,
-      secretName,
-      hasCa: own !== undefined || args.certificateCa !== undefined,
-      isMutual,
-    };
     this.registerOutputs({ access: this.access });
   }
 
@@ -144,7 +152,7 @@ function pairOf(pair: pulumi.Input<KeyPair>): { "tls.crt": pulumi.Output<string>
 
 export interface RouteArgs {
   readonly namespace: string;
-  readonly service: InferenceService;
+  readonly service: ServiceFacts;
   readonly gateway: Gateway;
   readonly timeoutSeconds: number;
   readonly maxConnections: number;

@@ -18,8 +18,8 @@ export interface Endpoint {
   readonly ports: Ports;
 }
 
-/** Model servers on the CPUs the plan gives them, and one name for all of them. */
-export class InferenceService extends pulumi.ComponentResource {
+/** What others have to know of a service, deployed or not yet. */
+export interface ServiceFacts {
   readonly endpoint: Endpoint;
   /** Selects the pods of every plan. */
   readonly selector: Readonly<Record<string, string>>;
@@ -30,12 +30,31 @@ export class InferenceService extends pulumi.ComponentResource {
   readonly pods: Deployed["pods"];
   /** What an autoscaler may change the scale of; one for each node that serves. */
   readonly scaleTargets: Deployed["scaleTargets"];
+}
+
+/** Deploys nothing. */
+export function serviceFacts(name: string, args: InferenceServiceArgs): ServiceFacts {
+  const { namespace, domain, server, engine } = args;
+  const selector = selectorOf("server", name);
+  const { ports, ...deployed } = engine.describe({ ...args, name, labels: labelsOf("server", name), selector });
+  return {
+    ...deployed,
+    endpoint: { host: `${name}.${namespace}.svc.${domain}`, ports },
+    selector,
+    image: server.image,
+  };
+}
+
+/** Model servers on the CPUs the plan gives them, and one name for all of them. */
+export class InferenceService extends pulumi.ComponentResource {
+  readonly facts: ServiceFacts;
 
   constructor(name: string, args: InferenceServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("inference-stack:serving:InferenceService", name, {}, opts);
-    const { namespace, domain, server, engine } = args;
+    const { namespace, server, engine } = args;
+    this.facts = serviceFacts(name, args);
+    const { selector } = this.facts;
     const labels = labelsOf("server", name);
-    const selector = selectorOf("server", name);
     const ports = namedPorts(server.ports).map(({ name, port }) => ({ name, port, targetPort: name }));
 
     // Headless: a client sees every instance and spreads its connections itself; one HTTP/2 connection would load one pod.
@@ -47,18 +66,11 @@ export class InferenceService extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: opts?.dependsOn },
     );
-    const deployed = engine(
+    engine.deploy(
       { ...args, name, labels, selector },
       { parent: this, dependsOn: [service, ...asList(opts?.dependsOn)] },
     );
-
-    this.endpoint = { host: `${name}.${namespace}.svc.${domain}`, ports: deployed.ports };
-    this.selector = selector;
-    this.cpusByPod = deployed.cpusByPod;
-    this.image = server.image;
-    this.pods = deployed.pods;
-    this.scaleTargets = deployed.scaleTargets;
-    this.registerOutputs({ endpoint: this.endpoint });
+    this.registerOutputs({ endpoint: this.facts.endpoint });
   }
 }
 

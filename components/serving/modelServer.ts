@@ -46,6 +46,8 @@ export interface ServerArgs {
   readonly threads: number;
   /** GPUs of one instance. Default 0. */
   readonly gpus?: number;
+  /** Inferences that one instance computes at the same time. Default 1. */
+  readonly streams?: number;
   /** What it has to speak. */
   readonly api: Api;
 }
@@ -61,6 +63,8 @@ export interface ServerKind {
   readonly decodes: boolean;
   /** It can compute on NVIDIA GPUs. */
   readonly usesGpus: boolean;
+  /** It can compute several inferences at the same time in one instance. */
+  readonly hasStreams?: boolean;
   /** One sentence for who still asks for it. */
   readonly discontinued?: string;
   build(args: ServerArgs): ModelServer;

@@ -25,6 +25,23 @@ export interface ExternalStoreArgs {
   readonly ca?: string;
 }
 
+/** The bucket as the servers see it. */
+export function externalBucket(
+  name: string,
+  args: Pick<ExternalStoreArgs, "namespace" | "endpoint" | "region" | "bucket"> & { readonly hasCa: boolean },
+): Bucket {
+  const { namespace, region, bucket, hasCa } = args;
+  const endpoint = args.endpoint.replace(/\/+$/, "");
+  return {
+    endpoint,
+    region,
+    bucket,
+    namespace,
+    secretName: `${name}-read`,
+    ...(hasCa ? { caBundle: `${name}-ca` } : {}),
+  };
+}
+
 const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] as const;
 
 /** A bucket that somebody else keeps. Nothing is made there; its credentials are copied to where the servers are. */
@@ -35,12 +52,11 @@ export class ExternalStore extends pulumi.ComponentResource implements ObjectSto
 
   constructor(name: string, args: ExternalStoreArgs, opts?: pulumi.ComponentResourceOptions) {
     super("inference-stack:storage:ExternalStore", name, {}, opts);
-    const { namespace, region, bucket, ca } = args;
-    const endpoint = args.endpoint.replace(/\/+$/, "");
+    const { namespace, ca } = args;
+    this.bucket = externalBucket(name, { ...args, hasCa: ca !== undefined });
+    const { endpoint, bucket, secretName, caBundle } = this.bucket;
     const child = { parent: this, dependsOn: opts?.dependsOn };
     const labels = labelsOf("object-store", name);
-    const secretName = `${name}-read`;
-    const caBundle = ca === undefined ? undefined : `${name}-ca`;
 
     const [accessKey, secretKey] = this.#keysOf(`${name}-given`, args.secret);
     const upload = args.uploadSecret ? this.#keysOf(`${name}-given-upload`, args.uploadSecret) : [accessKey, secretKey];
@@ -59,7 +75,6 @@ export class ExternalStore extends pulumi.ComponentResource implements ObjectSto
         child,
       );
     this.identity = `${endpoint}/${bucket}`;
-    this.bucket = { endpoint, region, bucket, namespace, secretName, ...(caBundle ? { caBundle } : {}) };
     this.upload = { bucket: this.bucket, accessKey: upload[0], secretKey: upload[1], ca };
     this.registerOutputs({ bucket: this.bucket });
   }

@@ -3,7 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../labels.ts";
 import type { FetchArgs } from "./fetch/container.ts";
-import type { ObjectStore } from "./objectStore.ts";
+import type { Bucket, ObjectStore } from "./objectStore.ts";
 import { type ClusterAccess, checkout, storeEnvironment } from "./reach/environment.ts";
 import { quoted } from "./reach/quoted.ts";
 
@@ -25,6 +25,15 @@ export interface ModelUploadArgs {
   readonly fetchProgram: { readonly code: string; readonly hash: string };
 }
 
+/** How pods get a version of a model out of the bucket. */
+export function fetchArgs(
+  args: Pick<ModelUploadArgs, "model" | "version" | "image" | "pullSecret"> & { bucket: Bucket; programHash: string },
+): FetchArgs {
+  const { image, bucket, model, version, programHash, pullSecret } = args;
+  const program = `fetch-${programHash.slice(0, 10)}`;
+  return { image, program, bucket, prefix: `${model}/${version}`, ...(pullSecret && { pullSecret }) };
+}
+
 /** A version of a model in the bucket, and how pods get it from there. */
 export class ModelUpload extends pulumi.ComponentResource {
   readonly fetch: FetchArgs;
@@ -33,7 +42,8 @@ export class ModelUpload extends pulumi.ComponentResource {
     super("inference-stack:storage:ModelUpload", name, {}, opts);
     const { store, fetchProgram } = args;
     const { bucket } = store;
-    const program = `fetch-${fetchProgram.hash.slice(0, 10)}`;
+    this.fetch = fetchArgs({ ...args, bucket, programHash: fetchProgram.hash });
+    const { program } = this.fetch;
     new k8s.core.v1.ConfigMap(
       program,
       {
@@ -43,14 +53,6 @@ export class ModelUpload extends pulumi.ComponentResource {
       { parent: this, dependsOn: opts?.dependsOn },
     );
     if (args.source !== undefined) this.upload(name, { ...args, source: args.source });
-    const prefix = `${args.model}/${args.version}`;
-    this.fetch = {
-      image: args.image,
-      program,
-      bucket,
-      prefix,
-      ...(args.pullSecret && { pullSecret: args.pullSecret }),
-    };
     this.registerOutputs({ prefix: this.fetch.prefix });
   }
 

@@ -57,13 +57,16 @@ const methods: Record<string, Method> = {
     return new langPb.RunResponse().setError(code === 0 ? "" : `Program exited with non-zero exit code: ${code}`);
   },
   async runPlugin(request: langPb.RunPluginRequest, call) {
-    const entry = request.getKind() === "analyzer" ? "run-policy-pack" : "run-plugin";
+    const isPolicyPack = request.getKind() === "analyzer";
+    const entry = isPolicyPack ? "run-policy-pack" : "run-plugin";
     const env = Object.fromEntries(
       request.getEnvList().map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
     );
     const info = request.getInfo()!;
     const program = resolve(info.getProgramDirectory(), info.getEntryPoint() || ".");
-    const child = start(info, entry, [...request.getArgsList(), program], { cwd: request.getPwd(), env, piped: true });
+    // A policy pack reads its version from the package.json of its working folder.
+    const cwd = isPolicyPack ? info.getProgramDirectory() : request.getPwd();
+    const child = start(info, entry, [...request.getArgsList(), program], { cwd, env, piped: true });
     child.stdout!.on("data", (data: Buffer) => call.write(new langPb.RunPluginResponse().setStdout(data)));
     child.stderr!.on("data", (data: Buffer) => call.write(new langPb.RunPluginResponse().setStderr(data)));
     call.on("cancelled", () => child.kill());

@@ -7,13 +7,23 @@ import { checkout, state } from "../paths.ts";
 export const PROJECT = "inference-stack";
 
 type Value = string | number | boolean | null | Value[] | { [key: string]: Value };
-interface StackFile {
+export interface StackFile {
   config?: Record<string, Value>;
   [setting: string]: unknown;
 }
 
+/** Files that stand in for those of the checkout, for this command. */
+const inPlaceOf = new Map<string, StackFile>();
+
+/** Lets this command work with a config that is in no file of the checkout. */
+export function useStackFile(stack: string, file: StackFile): void {
+  inPlaceOf.set(stack, file);
+}
+
 /** The stack's file as the user keeps it in the checkout. */
 export function readStackFile(stack: string): StackFile {
+  const other = inPlaceOf.get(stack);
+  if (other) return other;
   const file = join(checkout, `Pulumi.${stack}.yaml`);
   if (!existsSync(file)) {
     const known = readdirSync(checkout).flatMap((f) => /^Pulumi\.(.+)\.yaml$/.exec(f)?.[1] ?? []);
@@ -70,6 +80,16 @@ export function mergedConfig(
   }
   for (const set of sets) assign(merged, set);
   return merged;
+}
+
+/** The program's own part of it, without prefixes. */
+export function completeConfig(
+  stack: string,
+  local: Record<string, Value>,
+  sets: readonly string[],
+): Record<string, Value> {
+  const own = Object.entries(mergedConfig(stack, local, sets)).filter(([key]) => key.startsWith(`${PROJECT}:`));
+  return Object.fromEntries(own.map(([key, value]) => [key.slice(PROJECT.length + 1), value]));
 }
 
 function assign(config: Record<string, Value>, set: string): void {

@@ -19,8 +19,14 @@ import { PROJECT } from "./config.ts";
 
 /** The Pulumi command line with a home, a backend and plugins of this instance's own. */
 export interface Engine {
+  /** Path of the executable. */
+  readonly executable: string;
+  /** Environment it is run in. */
+  readonly env: NodeJS.ProcessEnv;
   /** Runs it in the foreground, on this terminal; resolves to its exit code. */
   attach(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<number>;
+  /** Runs it quietly and returns what it printed, however it ended. */
+  capture(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<{ code: number; stdout: string; stderr: string }>;
   /** Runs it quietly and returns what it printed. */
   read(args: readonly string[], cwd?: string): Promise<string>;
 }
@@ -47,6 +53,8 @@ export async function openEngine(pulumi: string): Promise<Engine> {
     PULUMI_DIY_BACKEND_RETAIN_CHECKPOINTS: "false",
   };
   return {
+    executable,
+    env,
     attach: (args, more) =>
       new Promise((resolve, reject) => {
         const child = spawn(executable, args, { cwd: checkout, env: { ...env, ...more }, stdio: "inherit" });
@@ -58,6 +66,17 @@ export async function openEngine(pulumi: string): Promise<Engine> {
           process.off("SIGINT", hold);
           resolve(signal ? 130 : (code ?? 1));
         });
+      }),
+    capture: (args, more) =>
+      new Promise((resolve, reject) => {
+        const child = spawn(executable, [...args, "--non-interactive"], { cwd: checkout, env: { ...env, ...more } });
+        const texts = { stdout: "", stderr: "" };
+        for (const name of ["stdout", "stderr"] as const)
+          child[name].setEncoding("utf8").on("data", (text: string) => {
+            texts[name] += text;
+          });
+        child.once("error", reject);
+        child.once("close", (code) => resolve({ code: code ?? 1, ...texts }));
       }),
     read: (args, cwd = checkout) => run(executable, [...args, "--non-interactive"], { cwd, env }),
   };

@@ -6,17 +6,20 @@ import { UserError } from "../../error.ts";
 import { CONTEXT, loadImages, startCluster } from "../cluster/cluster.ts";
 import { readTopology } from "../cluster/topology.ts";
 import { withLock } from "../lock.ts";
-import { state, stateDir } from "../paths.ts";
+import { checkout, state, stateDir } from "../paths.ts";
 import type { ImageName } from "../toolchain/images.ts";
 import { ensure, imagesAmong, type Need, plan, type Toolchain } from "../toolchain/index.ts";
-import { configOf, lastConfigOf, mergedConfig, PROJECT, writeStackFile } from "./config.ts";
+import { completeConfig, configOf, lastConfigOf, mergedConfig, PROJECT, writeStackFile } from "./config.ts";
 import { type Engine, openEngine, openStack } from "./engine.ts";
+import { parsePreview, STREAMING } from "./events.ts";
 import { unwellPods } from "./failure.ts";
 import { type FurtherOutputs, furtherSummary } from "./further.ts";
 import { confine } from "./isolation.ts";
 import { needsOf } from "./needs.ts";
 import { type StackNode, stackNodes, withFormerNodes } from "./nodes.ts";
 import { adoptPending } from "./pending.ts";
+import { chosenOf, keepBundle } from "./provenance.ts";
+import { reviewMarkdown } from "./review.ts";
 import { nextCommands, type Outputs, summary } from "./summary.ts";
 
 export interface StartOptions {
@@ -31,9 +34,11 @@ export interface StartOptions {
 /** One instance, one command at a time. */
 const lock = join(stateDir, "stack.lock");
 /** The machine's: two measurements at once would measure each other. */
-const measuring = "/run/lock/inference-stack.measuring";
+export const measuring = "/run/lock/inference-stack.measuring";
 
-const tell = (line: string) => console.log(`  ${line}`);
+const policyPack = join(checkout, "policy");
+
+export const tell = (line: string) => console.log(`  ${line}`);
 
 /** Everything from nothing to the printed measurement. Returns the exit code. */
 export async function start(options: StartOptions): Promise<number> {
@@ -44,14 +49,7 @@ export async function start(options: StartOptions): Promise<number> {
   return locked(async () => {
     if (nodes) {
       console.log("Cluster");
-      const shapes = nodes.map(({ shape }) => shape);
-      await startCluster(tools.bin, tools.images, tell, shapes);
-      await loadImages(
-        imagesAmong(needs).map((name) => tools.images[name]),
-        tell,
-      );
-      const topologies = nodes.map(({ topology }) => topology);
-      confine(mergedConfig(options.stack, {}, options.config), topologies);
+      await bringUp(options, needs, tools, nodes);
     }
     const { engine, file } = await prepare(options, tools, nodes);
     console.log("Stack");
@@ -68,21 +66,87 @@ export async function start(options: StartOptions): Promise<number> {
     const outputs = await outputsOf(engine, options.stack);
     const result = outputs.benchmark;
     const fresh = result?.startedAt !== before.benchmark?.startedAt;
-    console.log(summary(outputs, result && keep(result), fresh));
+    const resultFile = result && keep(result);
+    console.log(summary(outputs, resultFile, fresh));
     const further = furtherSummary(outputs);
     if (further) console.log(further);
+    if (result && resultFile && fresh)
+      await keepProvenance(engine, options, localConfig(options, tools, nodes), result, resultFile);
     console.log(nextCommands(options.stack));
     return 0;
   });
 }
 
+/** A result is a result without it, too. */
+async function keepProvenance(
+  engine: Engine,
+  { stack, config }: StartOptions,
+  local: ReturnType<typeof localConfig>,
+  result: Result,
+  resultFile: string,
+): Promise<void> {
+  const complete = completeConfig(stack, local, config);
+  try {
+    const file = await keepBundle(engine, {
+      stack,
+      config: mergedConfig(stack, {}, config),
+      complete,
+      chosen: await chosenOf(complete, stack),
+      result,
+      resultFile,
+    });
+    console.log(`Bundle\n  ${file}\n`);
+  } catch (error) {
+    console.error(`  what the result comes from could not be kept: ${(error as Error).message}`);
+  }
+}
+
+/** The embedded cluster as the stack wants it, with its images. Quick where it is so already. */
+export async function bringUp(
+  { stack, config }: StartOptions,
+  needs: readonly Need[],
+  tools: Toolchain,
+  nodes: readonly StackNode[],
+): Promise<void> {
+  const shapes = nodes.map(({ shape }) => shape);
+  await startCluster(tools.bin, tools.images, tell, shapes);
+  await loadImages(
+    imagesAmong(needs).map((name) => tools.images[name]),
+    tell,
+  );
+  const topologies = nodes.map(({ topology }) => topology);
+  confine(mergedConfig(stack, {}, config), topologies);
+}
+
+export interface PreviewOptions extends StartOptions {
+  /** Print it as a comment for a pull request, with what the policies say. */
+  readonly markdown?: boolean;
+  /** Of a preview that somebody else has run: the file with what `pulumi preview --json` printed, event by event. */
+  readonly events?: string;
+}
+
 /** `pulumi preview` of the stack. Needs no cluster when the stack was never deployed. */
-export async function preview(options: StartOptions, args: readonly string[]): Promise<number> {
-  const tools = await ensure(needsOf(options.stack, options.config));
+export async function preview(options: PreviewOptions, args: readonly string[]): Promise<number> {
+  const { stack, markdown, events } = options;
+  if (events !== undefined) return review(stack, events);
+  const tools = await ensure(needsOf(stack, options.config));
   return locked(async () => {
     const { engine, file } = await prepare(options, tools, nodesOf(options));
-    return engine.attach(["preview", "--stack", options.stack, "--config-file", file, ...args]);
+    const all = ["preview", "--stack", stack, "--config-file", file, ...args];
+    if (!markdown) return engine.attach(all);
+    const { code, stdout, stderr } = await engine.capture([...all, "--policy-pack", policyPack, "--json"], STREAMING);
+    process.stdout.write(reviewMarkdown({ stack, code, preview: parsePreview(stdout), stderr }));
+    return code;
   });
+}
+
+/** Prints it as a comment. The exit code is that of the preview. */
+function review(stack: string, file: string): number {
+  if (!existsSync(file)) throw new UserError(`--events ${file}: there is no such file`);
+  const preview = parsePreview(readFileSync(file, "utf8"));
+  const code = preview.succeeded ? 0 : 1;
+  process.stdout.write(reviewMarkdown({ stack, code, preview, stderr: "" }));
+  return code;
 }
 
 /** `pulumi destroy` of the stack: nothing it made stays. */
@@ -133,25 +197,16 @@ export async function outputs(stack: string): Promise<string> {
   return JSON.stringify(await outputsOf(await openEngine(tools.pulumi), stack), null, 2);
 }
 
-const locked = <T>(work: () => Promise<T>) =>
+export const locked = <T>(work: () => Promise<T>) =>
   withLock(lock, work, () => tell("waiting for another command of this checkout to end"));
 
 /** What the stack wants the embedded cluster's nodes to be; undefined for another cluster. */
-function nodesOf({ stack, config }: StartOptions): StackNode[] | undefined {
+export function nodesOf({ stack, config }: StartOptions): StackNode[] | undefined {
   return isEmbedded(stack) ? stackNodes(mergedConfig(stack, {}, config), readTopology("this machine")) : undefined;
 }
 
 async function prepare(options: StartOptions, tools: Toolchain, nodes: StackNode[] | undefined) {
-  const merged = mergedConfig(options.stack, {}, options.config);
-  const { [`${PROJECT}:model`]: model } = merged;
-  const isInBucket = (model as { version?: string } | undefined)?.version !== undefined;
-  const registry = merged[`${PROJECT}:registry`] as { enabled?: boolean; images?: ImageName[] } | undefined;
-  const local = nodes
-    ? {
-        ...embeddedConfig(options.stack, tools, nodes, isInBucket),
-        ...(registry?.enabled ? { registry: embeddedRegistry(tools, nodes, registry.images ?? []) } : {}),
-      }
-    : {};
+  const local = localConfig(options, tools, nodes);
   const file = writeStackFile(options.stack, { ...local, ...rerun(options) }, options.config);
   const engine = await openEngine(tools.pulumi);
   await openStack(engine, options.stack);
@@ -159,7 +214,22 @@ async function prepare(options: StartOptions, tools: Toolchain, nodes: StackNode
   return { engine, file };
 }
 
-/** What only this machine knows of an embedded stack. */
+/** What only this machine knows of a stack; nothing where it is for another cluster. */
+export function localConfig(
+  { stack, config }: StartOptions,
+  tools: Toolchain,
+  nodes: readonly StackNode[] | undefined,
+) {
+  const { [`${PROJECT}:model`]: model, [`${PROJECT}:registry`]: registry } = mergedConfig(stack, {}, config);
+  const isInBucket = (model as { version?: string } | undefined)?.version !== undefined;
+  const { enabled, images = [] } = (registry ?? {}) as { enabled?: boolean; images?: ImageName[] };
+  if (!nodes) return {};
+  return {
+    ...embeddedConfig(stack, tools, nodes, isInBucket),
+    ...(enabled ? { registry: embeddedRegistry(tools, nodes, images) } : {}),
+  };
+}
+
 function embeddedConfig(stack: string, tools: Toolchain, nodes: readonly StackNode[], isInBucket: boolean) {
   const images = Object.fromEntries(Object.entries(tools.images).map(([name, { ref }]) => [name, ref]));
   const last = (lastConfigOf(stack, "topology") ?? []) as unknown as NodeTopology[];

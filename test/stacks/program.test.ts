@@ -256,6 +256,21 @@ describe("the program", () => {
     );
   });
 
+  it("serves the live page where it can be controlled, and another page measures nothing anew", async () => {
+    const program = await run({ benchmark: { ...dev.benchmark, control: true } });
+    const page = only(program, CONFIG_MAP, "benchmark-live");
+    expect(page.inputs.data["index.html"]).toMatch(/^<!doctype html>/);
+    const { spec } = only(program, JOB).inputs.spec.template;
+    expect(spec.volumes).toContainEqual({ name: "page", configMap: { name: page.inputs.metadata.name } });
+    expect(spec.containers[0].env).toContainEqual({ name: "PAGE_FILE", value: "/page/index.html" });
+    expect(JSON.stringify(only(program, JOB).inputs)).not.toContain("doctype"); // nothing of it is in what makes a Job another
+    const plain = await run({});
+    expect(plain.resources.filter(({ name }) => name.includes("live"))).toEqual([]);
+    expect(only(plain, JOB).inputs.spec.template.spec.volumes.map(({ name }: { name: string }) => name)).not.toContain(
+      "page",
+    );
+  });
+
   it("lets the coordinator listen on its pod's address when it can be controlled", async () => {
     const program = await run({ benchmark: { ...dev.benchmark, control: true } });
     const [container] = only(program, JOB).inputs.spec.template.spec.containers;

@@ -177,7 +177,7 @@ describe("a config whose server does not fit", () => {
 
   it("is warned of what is discontinued, and of nothing else", () => {
     const warnings = (kind: ServerName) =>
-      serverWarnings({ server: { kind, gpus: 0, memory: "1Gi", readySeconds: 60 } });
+      serverWarnings({ server: { kind, gpus: 0, streams: 1, memory: "1Gi", readySeconds: 60 } });
     expect(warnings("dlrs").join()).toMatch(/discontinued.*ovms/);
     for (const kind of ["triton", "ovms", "mlserver"] as const) expect(warnings(kind)).toEqual([]);
   });

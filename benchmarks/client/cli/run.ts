@@ -114,10 +114,13 @@ async function measure(
 
 async function offerControl(port: number, load: Load, rates: Rates, err: NodeJS.WriteStream) {
   const token = newToken();
-  const control = await startControl({ host: "127.0.0.1", port, token, load, rates });
-  const call = `curl -H 'Authorization: Bearer ${token}' http://127.0.0.1:${control.port}`;
-  err.write(`How it goes: ${call}/status\n`);
-  if (load.mode === "open") err.write(`Another rate: ${call}/rate -X PUT -d '{"rate": 200}'\n`);
+  const { code: page } = await (await import("../../live/bundle.ts")).bundlePage(); // not loaded where nobody wants it
+  const control = await startControl({ host: "127.0.0.1", port, token, load, rates, page });
+  const url = `http://127.0.0.1:${control.port}`;
+  err.write(`How it goes: ${url}/#token=${token}\n`);
+  err.write(`For a script: curl ${url}/status\n`);
+  if (load.mode === "open")
+    err.write(`Another rate: curl -H 'Authorization: Bearer ${token}' ${url}/rate -X PUT -d '{"rate": 200}'\n`);
   return control;
 }
 

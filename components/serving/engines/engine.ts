@@ -46,4 +46,8 @@ export interface Deployed {
  * must be an update and not the deletion of something that would still run while the rest is measured. No rollout starts a second
  * pod on the same CPUs.
  */
-export type Engine = (args: EngineArgs, opts: pulumi.CustomResourceOptions) => Deployed;
+export interface Engine {
+  /** What there will be. Deploys nothing, so that an experiment has its key before anything runs. */
+  describe(args: EngineArgs): Deployed;
+  deploy(args: EngineArgs, opts: pulumi.CustomResourceOptions): void;
+}

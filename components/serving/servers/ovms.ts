@@ -14,7 +14,8 @@ export const ovms: ServerKind = {
   image: (api) => (api === "v2" ? "ovms" : "ovms-tensorflow-serving"),
   decodes: true,
   usesGpus: false,
-  build: ({ image, model, memory, threads, api }) => {
+  hasStreams: true,
+  build: ({ image, model, memory, threads, streams, api }) => {
     // Not /v2/health/ready: that is true although a model could not be loaded.
     const ready = httpGet(`/v2/models/${model.name}/ready`);
     return {
@@ -26,7 +27,7 @@ export const ovms: ServerKind = {
         `--model_path=/models/${model.name}`,
         `--port=${GRPC}`,
         `--rest_port=${HTTP}`,
-        `--plugin_config=${JSON.stringify(openvinoProperties(threads))}`,
+        `--plugin_config=${JSON.stringify(openvinoProperties(threads, streams))}`,
         // Without the layout it would not know which axes of the model are those of a picture.
         ...(model.inputs === "jpeg" ? ["--layout=NHWC"] : []),
         "--metrics_enable",

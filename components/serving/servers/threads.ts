@@ -25,8 +25,8 @@ export const openvinoEnv = (threads: number): EnvVar[] =>
  * The same for a server that takes OpenVINO's own properties. Where its threads run is decided by the pod's CPUs, which OpenVINO
  * does not know of when it counts those of the machine.
  */
-export const openvinoProperties = (threads: number) => ({
+export const openvinoProperties = (threads: number, streams = 1) => ({
   INFERENCE_NUM_THREADS: threads,
-  NUM_STREAMS: 1,
+  NUM_STREAMS: streams,
   ENABLE_CPU_PINNING: false,
 });

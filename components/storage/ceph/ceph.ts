@@ -27,6 +27,12 @@ const CSI = { version: "1.0.4", repositoryOpts: { repo: "https://ceph.github.io/
 /** Until the disks are prepared and every daemon runs; and until the last of them is gone. */
 const CLUSTER_SECONDS = 1800;
 
+const OBJECT_STORE_SERVICE = `rook-ceph-rgw-${OBJECT_STORE}`;
+
+/** DNS name of the object store. */
+export const objectStoreHost = (namespace: string, domain: string) =>
+  `${OBJECT_STORE_SERVICE}.${namespace}.svc.${domain}`;
+
 /**
  * Ceph by Rook's three charts, each after the one before: the operator, the CSI drivers, the cluster. Deleted in the other order, and
  * each deletion is waited for, because only the operator can take the cluster down and only the drivers can let go of volumes.
@@ -43,10 +49,10 @@ export class Ceph extends pulumi.ComponentResource {
     super("inference-stack:storage:Ceph", name, {}, opts);
     const { namespace, domain, hasObjectStore } = args;
     const labels = labelsOf("ceph", name);
-    const service = `rook-ceph-rgw-${OBJECT_STORE}`;
+    const service = OBJECT_STORE_SERVICE;
     const tlsSecret = `${service}-tls`;
     this.namespace = namespace;
-    this.objectStoreHost = `${service}.${namespace}.svc.${domain}`;
+    this.objectStoreHost = objectStoreHost(namespace, domain);
 
     const place = new k8s.core.v1.Namespace(
       namespace,

@@ -20,6 +20,19 @@ const REGION = "us-east-1";
 /** From the first user on Ceph makes the pools of its object store. */
 const READY = { create: "30m", update: "10m", delete: "30m" };
 
+/** The bucket as the servers see it. */
+export function cephBucket(name: string, namespace: string, objectStoreHost: string): Bucket {
+  const endpoint = `https://${objectStoreHost}:${OBJECT_STORE_PORT}`;
+  return {
+    endpoint,
+    region: REGION,
+    bucket: MODELS,
+    namespace,
+    secretName: `${name}-read`,
+    caBundle: `${name}-ca`,
+  };
+}
+
 /** The bucket of models in Ceph's object store: owned by the user that uploads, readable for the servers' user by a bucket policy. */
 export class CephStore extends pulumi.ComponentResource implements ObjectStore {
   readonly bucket: Bucket;
@@ -55,7 +68,8 @@ export class CephStore extends pulumi.ComponentResource implements ObjectStore {
       customTimeouts: READY,
     });
 
-    const [secretName, caBundle] = [`${name}-read`, `${name}-ca`];
+    this.bucket = cephBucket(name, namespace, ceph.objectStoreHost);
+    const { secretName, caBundle = "" } = this.bucket;
     const secret = new k8s.core.v1.Secret(
       secretName,
       { metadata: { namespace, name: secretName, labels }, stringData: reader.stringData },
@@ -66,9 +80,7 @@ export class CephStore extends pulumi.ComponentResource implements ObjectStore {
       { metadata: { namespace, name: caBundle, labels }, data: { "ca.crt": ceph.ca } },
       { parent: this, dependsOn: opts?.dependsOn },
     );
-    const endpoint = `https://${ceph.objectStoreHost}:${OBJECT_STORE_PORT}`;
     this.identity = pulumi.all([claim.metadata.uid, secret.id]).apply(([uid]) => uid);
-    this.bucket = { endpoint, region: REGION, bucket: MODELS, namespace, secretName, caBundle };
     this.upload = {
       bucket: this.bucket,
       accessKey: writer.user,

@@ -31,6 +31,22 @@ const REGION = "us-east-1";
 const READER: Grant = { bucket: MODELS, right: "read" };
 const WRITER: Grant = { bucket: MODELS, right: "write" };
 
+/** A bucket of the store of this name, for who has a grant. */
+export function minioBucket(
+  name: string,
+  { namespace, domain }: Pick<MinioArgs, "namespace" | "domain">,
+  grant: Grant = READER,
+): Bucket & { readonly caBundle: string } {
+  return {
+    endpoint: `https://${name}.${namespace}.svc.${domain}:${MINIO_PORT}`,
+    region: REGION,
+    bucket: grant.bucket,
+    namespace,
+    secretName: `${name}-${userOf(grant)}`,
+    caBundle: `${name}-ca`,
+  };
+}
+
 /** MinIO with one volume, over TLS, and for each use a user that may do only that. */
 export class Minio extends pulumi.ComponentResource implements ObjectStore {
   readonly bucket: Bucket;
@@ -52,7 +68,7 @@ export class Minio extends pulumi.ComponentResource implements ObjectStore {
       { namespace, service: name, names: [host], labels },
       child,
     );
-    const caBundle = `${name}-ca`;
+    const { endpoint, caBundle } = minioBucket(name, args);
     new k8s.core.v1.ConfigMap(
       caBundle,
       { metadata: { ...metadata, name: caBundle }, data: { "ca.crt": certificate.ca } },
@@ -69,7 +85,6 @@ export class Minio extends pulumi.ComponentResource implements ObjectStore {
         },
         child,
       );
-      const endpoint = `https://${host}:${MINIO_PORT}`;
       const pods: StorePods = { namespace, selector, port: MINIO_PORT };
       return {
         bucket: { endpoint, region: REGION, bucket, namespace, secretName, caBundle },

@@ -41,6 +41,13 @@ export interface RegistryAccess {
 
 const USER = "inference-stack";
 
+/** What images of the registry of this name are called by: `<host>/<repository>:<tag>`. */
+export const registryHost = (name: string, { namespace, domain }: Pick<RegistryArgs, "namespace" | "domain">) =>
+  `${name}.${namespace}.svc.${domain}:${REGISTRY_PORT}`;
+
+/** Secret for `imagePullSecrets`, in the registry's namespace. */
+export const pullSecretOf = (name: string) => `${name}-pull`;
+
 /** A registry of images that nodes pull from: over TLS, and for who has its password. */
 export class Registry extends pulumi.ComponentResource {
   /** What images are called by: `<host>/<repository>:<tag>`. */
@@ -61,8 +68,8 @@ export class Registry extends pulumi.ComponentResource {
     const selector = selectorOf("registry", name);
     const metadata = (named: string) => ({ namespace, name: named, labels });
     const server = `${name}.${namespace}.svc.${domain}`;
-    this.host = `${server}:${REGISTRY_PORT}`;
-    this.pullSecret = `${name}-pull`;
+    this.host = registryHost(name, args);
+    this.pullSecret = pullSecretOf(name);
 
     const service = new k8s.core.v1.Service(
       name,

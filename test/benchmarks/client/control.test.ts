@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { type Control, startControl } from "../../../benchmarks/client/control.ts";
+import { type Control, startControl, type Ticks } from "../../../benchmarks/client/control.ts";
 import { newToken } from "../../../benchmarks/client/endpoint.ts";
 import { Rates } from "../../../benchmarks/client/rates.ts";
 import type { Load } from "../../../benchmarks/spec.ts";
@@ -17,10 +17,10 @@ const closed: Load = { mode: "closed", clients: 1, durationSeconds: 1, warmupSec
 let control: Control | undefined;
 afterEach(() => control?.close());
 
-async function start(load: Load) {
+async function start(load: Load, page?: string) {
   const rates = new Rates();
   const token = newToken();
-  control = await startControl({ host: "127.0.0.1", port: 0, token, load, rates });
+  control = await startControl({ host: "127.0.0.1", port: 0, token, load, rates, page });
   const call = async (method: string, path: string, body?: string, authorization = `Bearer ${token}`) => {
     const answer = await fetch(`http://127.0.0.1:${control!.port}${path}`, {
       method,
@@ -40,6 +40,34 @@ test("tells how the run goes", async () => {
   expect((await call("GET", "/status")).body).toEqual({ phase: "warm-up", seconds: -1, ...tick });
   control!.tick({ seconds: 2, ...tick });
   expect((await call("GET", "/status?x=1")).body).toEqual({ phase: "measuring", seconds: 2, ...tick });
+});
+
+test("tells everybody what happened since, and keeps an hour", async () => {
+  const { call } = await start(open);
+  const ticks = Array.from({ length: 3605 }, (_, i) => ({
+    seconds: i - 2,
+    requestsPerSecond: i,
+    requestedRate: 10,
+    p50Ms: 1,
+    p99Ms: 2,
+    failed: 0,
+    inFlight: 1,
+  }));
+  for (const tick of ticks) control!.tick(tick);
+  const all = (await call("GET", "/ticks", undefined, "")) as unknown as { status: number; body: Ticks };
+  expect(all).toMatchObject({ status: 200, body: { phase: "measuring", isRateOpen: true } });
+  expect(all.body.load).toBe("poisson arrivals in an open loop: 10/s for 1 s; 1 connection, warm-up 0 s");
+  expect(all.body.ticks).toEqual(ticks.slice(-3600));
+  const news = await call("GET", "/ticks?after=3600", undefined, "");
+  expect(news.body.ticks).toEqual(ticks.slice(-2));
+});
+
+test("shows the page to everybody, and it may load nothing from elsewhere", async () => {
+  await start(open, "<p>live</p>");
+  const answer = await fetch(`http://127.0.0.1:${control!.port}/`);
+  expect(answer.headers.get("content-type")).toBe("text/html; charset=utf-8");
+  expect(answer.headers.get("content-security-policy")).toMatch(/^default-src 'none';.*connect-src 'self'$/);
+  expect(await answer.text()).toBe("<p>live</p>");
 });
 
 test("takes a new rate for one moment a little ahead, and says when that is", async () => {
@@ -85,7 +113,7 @@ test.each([
   expect(rates.changes).toEqual([]);
 });
 
-test("answers nobody without the token", async () => {
+test("changes nothing for who has not the token", async () => {
   const { call, token, rates } = await start(open);
   for (const wrong of ["", "Bearer ", `Bearer ${token}x`, `Basic ${token}`, token]) {
     const { status, body } = await call("PUT", "/rate", '{"rate": 5}', wrong);
@@ -100,7 +128,7 @@ test("says what there is instead of what there is not, and takes no endless body
   const { call } = await start(open);
   expect(await call("GET", "/")).toEqual({
     status: 404,
-    body: { error: "There is no GET /; there is GET /status, PUT /rate." },
+    body: { error: "There is no GET /; there is GET /status, GET /ticks, PUT /rate." },
   });
   expect((await call("DELETE", "/rate")).status).toBe(405);
   expect((await call("PUT", "/rate", "x".repeat(5 << 20)).catch(() => ({ status: 413 }))).status).toBe(413);

@@ -107,7 +107,7 @@ test("the rate can be changed while it runs, by who has the token", async () => 
   const load = ["--rate", "20", "--duration", "4", "--control-port", "0", "--output", "json"];
   const { out, err } = await client([...against(server), ...load], undefined, 1, change);
   expect(err).toMatch(
-    /^How it goes: curl -H 'Authorization: Bearer \S+' http:\/\/127\.0\.0\.1:\d+\/status\nAnother rate: curl /,
+    /^How it goes: http:\/\/127\.0\.0\.1:\d+\/#token=\S+\nFor a script: curl http:\S+\/status\nAnother rate: curl /,
   );
   expect((await answer)?.status).toBe(200);
   const result = parseResult(out);

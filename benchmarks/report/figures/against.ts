@@ -1,0 +1,111 @@
+import * as Plot from "@observablehq/plot";
+import type { StoredRun } from "../../sweep/store.ts";
+import { type Cell, inWords, meanOf, p99Of, throughputOf, varying } from "../cells.ts";
+import { draw, INVALID, MAX_SERIES, PALETTE, short } from "../draw.ts";
+import type { Figure } from "./figure.ts";
+
+interface Axes {
+  readonly x: string;
+  readonly title: string;
+  readonly xLabel: string;
+  readonly yLabel: string;
+  readonly of: (run: StoredRun) => number | null;
+  /** Which series to show if there are too many: those with the largest or the smallest mean. */
+  readonly best: "largest" | "smallest";
+  /** A line across, such as an SLO. */
+  readonly limit?: { readonly value: number; readonly label: string };
+}
+
+const throughput = (x: string): Axes => ({
+  x,
+  title: `Throughput against ${x}`,
+  xLabel: x,
+  yLabel: "inferences/s",
+  of: throughputOf,
+  best: "largest",
+});
+
+export const throughputAgainst = (cells: readonly Cell[], x: "clients" | "instances"): Figure | undefined =>
+  against(
+    cells.filter(({ dimensions }) => dimensions["clients"] !== undefined),
+    throughput(x),
+  );
+
+/** @param slo milliseconds that p99 must not exceed */
+export const p99AgainstRate = (cells: readonly Cell[], slo: number | undefined): Figure | undefined =>
+  against(cells, {
+    x: "rate",
+    title: "Latency p99 against rate",
+    xLabel: "requests/s asked for",
+    yLabel: "p99, ms",
+    of: p99Of,
+    best: "smallest",
+    ...(slo === undefined ? {} : { limit: { value: slo, label: `SLO ${slo} ms` } }),
+  });
+
+/** A dot for each run, a line through the means of the valid ones; a series for each combination of the other dimensions. */
+function against(all: readonly Cell[], axes: Axes): Figure | undefined {
+  const cells = all.filter(({ dimensions }) => dimensions[axes.x] !== undefined);
+  const dimensions = varying(cells);
+  if (!dimensions.has(axes.x)) return undefined;
+  const others = [...dimensions.keys()].filter((name) => name !== axes.x);
+  const series = [...Map.groupBy(cells, (cell) => inWords(cell.dimensions, others))].map(([name, own]) => {
+    const means = own.flatMap((cell) => ({ x: Number(cell.dimensions[axes.x]), y: meanOf(cell, axes.of), name }));
+    return { name, cells: own, means: means.filter(({ y }) => y !== undefined) };
+  });
+  const sign = axes.best === "largest" ? -1 : 1;
+  const rank = ({ means }: (typeof series)[number]) => Math.min(Number.MAX_VALUE, ...means.map(({ y }) => sign * y!));
+  const ranked = [...series].sort((a, b) => rank(a) - rank(b)).slice(0, MAX_SERIES);
+  const shown = series.filter((each) => ranked.includes(each)); // in their own order
+  const runs = shown.flatMap(({ name, cells }) => cells.flatMap((cell) => points(cell, name, axes)));
+  if (runs.length === 0) return undefined;
+  const values = runs.map(({ y }) => y);
+  const isWide = axes.best === "smallest" && Math.max(...values) > 20 * Math.min(...values);
+  const svg = draw({
+    x: {
+      label: axes.xLabel,
+      tickFormat: String,
+      ticks: dimensions.get(axes.x)!.length > 8 ? 8 : (dimensions.get(axes.x) as number[]),
+    },
+    y: { label: axes.yLabel, ...(isWide ? { type: "log" } : { zero: true }) },
+    color: { domain: shown.map(({ name }) => name), range: [...PALETTE], legend: others.length > 0 },
+    marks: [
+      ...(axes.limit ? limit(axes.limit) : []),
+      Plot.line(
+        shown.flatMap(({ means }) => means),
+        { x: "x", y: "y", z: "name", stroke: "name", sort: "x" },
+      ),
+      Plot.dot(
+        runs.filter(({ valid }) => valid),
+        { x: "x", y: "y", fill: "name", r: 2.5, title: "title" },
+      ),
+      Plot.dot(
+        runs.filter(({ valid }) => !valid),
+        { x: "x", y: "y", r: 4, title: "title", ...INVALID },
+      ),
+    ],
+  });
+  const left = series.length - shown.length;
+  const more = left > 0 ? ` ${shown.length} of ${series.length} series: those with the ${axes.best} values.` : "";
+  return {
+    title: axes.title,
+    svg,
+    caption: `A dot for each run, a line through the means of the VALID ones; × is INVALID.${more}`,
+    cells: shown.flatMap(({ cells }) => cells),
+  };
+}
+
+function points({ dimensions, runs }: Cell, name: string, { x, of, yLabel }: Axes) {
+  return runs.flatMap((run) => {
+    const y = of(run);
+    const { valid, reasons } = run.result.verdict;
+    if (y === null || y <= 0) return [];
+    const title = `${inWords(dimensions)}: ${short(y)} ${yLabel}${valid ? "" : `\nINVALID: ${reasons.join(" ")}`}`;
+    return [{ x: Number(dimensions[x]), y, name, valid, title }];
+  });
+}
+
+const limit = ({ value, label }: NonNullable<Axes["limit"]>) => [
+  Plot.ruleY([value], { stroke: "#c00", strokeDasharray: "6 3" }),
+  Plot.text([label], { y: value, frameAnchor: "right", dy: -7, fill: "#c00", textAnchor: "end" }),
+];
