@@ -74,32 +74,19 @@ export class Minio extends pulumi.ComponentResource implements ObjectStore {
       { metadata: { ...metadata, name: caBundle }, data: { "ca.crt": certificate.ca } },
       child,
     );
-    const access = (user: string, bucket: string): BucketAccess & { readonly secret: k8s.core.v1.Secret } => {
-      const secretName = `${name}-${user}`;
-      const secretKey = new random.RandomPassword(secretName, { length: 40, special: false }, { parent: this }).result;
-      const secret = new k8s.core.v1.Secret(
-        secretName,
-        {
-          metadata: { ...metadata, name: secretName },
-          stringData: { AWS_ACCESS_KEY_ID: user, AWS_SECRET_ACCESS_KEY: secretKey },
-        },
-        child,
-      );
-      const pods: StorePods = { namespace, selector, port: MINIO_PORT };
-      return {
-        bucket: { endpoint, region: REGION, bucket, namespace, secretName, caBundle },
-        accessKey: user,
-        secretKey,
-        ca: certificate.ca,
-        pods,
-        secret,
-      };
+    const place = {
+      endpoint,
+      region: REGION,
+      namespace,
+      caBundle,
+      ca: certificate.ca,
+      pods: { namespace, selector, port: MINIO_PORT },
     };
-    const root = access("root", MODELS);
-    const users = [READER, WRITER, ...(args.grants ?? [])].map((grant) => ({
-      ...grant,
-      ...access(userOf(grant), grant.bucket),
-    }));
+    const user = (who: string, bucket: string) =>
+      this.#user(`${name}-${who}`, who, { ...place, bucket, labels }, child);
+    const root = user("root", MODELS);
+    const grants = [READER, WRITER, ...(args.grants ?? [])];
+    const users = grants.map((grant) => ({ grant, access: user(userOf(grant), grant.bucket) }));
 
     // Headless: one pod, and the name works as soon as it is ready.
     const service = new k8s.core.v1.Service(
@@ -141,16 +128,14 @@ export class Minio extends pulumi.ComponentResource implements ObjectStore {
         environment: {
           ...storeEnvironment(root, args.cluster),
           USERS: pulumi.secret(
-            pulumi.jsonStringify(
-              users.map(({ bucket, right, secretKey }) => ({ bucket: bucket.bucket, right, secretKey })),
-            ),
+            pulumi.jsonStringify(users.map(({ grant, access }) => ({ ...grant, secretKey: access.secretKey }))),
           ),
         },
       },
       { parent: this, dependsOn: [set], customTimeouts: { create: "5m", update: "5m" } },
     );
 
-    this.#accesses = new Map(users.map((user) => [user.accessKey as string, user]));
+    this.#accesses = new Map(users.map(({ grant, access }) => [userOf(grant), access]));
     this.bucket = this.access(READER).bucket;
     this.upload = this.access(WRITER);
     this.registerOutputs({ bucket: this.bucket });
@@ -161,5 +146,25 @@ export class Minio extends pulumi.ComponentResource implements ObjectStore {
     const access = this.#accesses.get(userOf(grant));
     if (!access) throw new Error(`nobody was granted ${grant.right} of bucket ${grant.bucket}`);
     return access;
+  }
+
+  /** A user with a password of its own, in a Secret. */
+  #user(
+    name: string,
+    user: string,
+    at: Omit<Bucket, "secretName"> & { ca: pulumi.Output<string>; pods: StorePods; labels: Record<string, string> },
+    opts: pulumi.CustomResourceOptions,
+  ): BucketAccess & { readonly secret: k8s.core.v1.Secret } {
+    const { ca, pods, labels, ...bucket } = at;
+    const secretKey = new random.RandomPassword(name, { length: 40, special: false }, { parent: this }).result;
+    const secret = new k8s.core.v1.Secret(
+      name,
+      {
+        metadata: { namespace: bucket.namespace, name, labels },
+        stringData: { AWS_ACCESS_KEY_ID: user, AWS_SECRET_ACCESS_KEY: secretKey },
+      },
+      opts,
+    );
+    return { bucket: { ...bucket, secretName: name }, accessKey: user, secretKey, ca, pods, secret };
   }
 }
