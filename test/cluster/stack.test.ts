@@ -33,6 +33,15 @@ async function steps(...sets: string[]): Promise<Record<string, string[]>> {
   return changes;
 }
 
+/** How many resources of which type that is. */
+const typesOf = (changes: Record<string, string[]>) =>
+  Object.fromEntries(
+    Object.entries(changes).map(([op, urns]) => {
+      const types = urns.map((urn) => urn.split("::")[0].split(":").at(-1)!);
+      return [op, Object.fromEntries(types.map((type) => [type, types.filter((other) => other === type).length]))];
+    }),
+  );
+
 describe("npm start", () => {
   afterAll(() => cli("stop", "--purge"));
 
@@ -89,9 +98,16 @@ describe("npm start", () => {
     expect(both.environment.servers.map((server) => server.cpusAllowed).sort()).toEqual(["0", "1"]);
     expect(both.verdict.notes.join()).toMatch(/share/i);
 
-    const changes = await steps();
-    expect(changes.update?.some((urn) => urn.includes("StatefulSet"))).toBe(true);
-    await succeed("start", ...set());
+    // Of everything deployed only the servers' workload and the experiment: its description, its result, which its Role may
+    // write, and its Job.
+    const fewer = ["cpus=2", "reserved.client=0"];
+    expect(typesOf(await steps(...fewer))).toEqual({
+      update: { StatefulSet: 1, Role: 1 },
+      create: { ConfigMap: 2, Job: 1 },
+      delete: { ConfigMap: 2, Job: 1 },
+    });
+    const printed = await succeed("start", ...set(...fewer));
+    expect(printed).toMatch(/Resources:\s+\+ 3 created\s+~ 2 updated\s+- 3 deleted\s+8 changes\. \d+ unchanged/);
     expect((await result()).environment.servers).toHaveLength(1);
     expect(await pods()).toHaveLength(1);
   });
