@@ -237,10 +237,12 @@ export const verdict = experiment?.result.verdict;
 export const locust = locustOutput(locustRun);
 /** The whole result of the training benchmark. */
 export const training = trainer?.result;
-/** Which way the requests went. */
-export const path = experiment && measure.path;
-/** Where clients in the cluster reach the servers over TLS, and the authority to trust. */
-export const ingress = gateway && { ...gateway.access, ca: gateway.ca };
-/** What the way through the gateway costs, if both ways were measured. */
+/** Which way the requests went; null if none did. */
+export const path = experiment ? measure.path : null;
+/** Where clients in the cluster reach the servers over TLS, and the authority to trust; null without a gateway. */
+export const ingress = gateway ? { ...gateway.access, ca: gateway.ca } : null;
+/** What the way through the gateway costs; null unless both ways were measured. */
 export const gatewayCost =
-  experiment && other && pulumi.all([experiment.result, other.result]).apply(([a, b]) => costOf(measure.path, a, b));
+  experiment && other
+    ? pulumi.all([experiment.result, other.result]).apply(([a, b]) => costOf(measure.path, a, b))
+    : null;

@@ -80,15 +80,7 @@ export class Envoy extends pulumi.ComponentResource {
       },
       inPlace,
     );
-    new k8s.core.v1.Service(
-      name,
-      {
-        metadata,
-        spec: { type: args.serviceType, selector, ports: [{ name: "https", port: 443, targetPort: HTTPS_PORT }] },
-      },
-      inPlace,
-    );
-    new k8s.apps.v1.Deployment(
+    const deployment = new k8s.apps.v1.Deployment(
       name,
       {
         metadata,
@@ -111,6 +103,14 @@ export class Envoy extends pulumi.ComponentResource {
         dependsOn: [binding, config],
         customTimeouts: { create: `${readySeconds}s`, update: `${readySeconds}s` },
       },
+    );
+    new k8s.core.v1.Service(
+      name,
+      {
+        metadata,
+        spec: { type: args.serviceType, selector, ports: [{ name: "https", port: 443, targetPort: HTTPS_PORT }] },
+      },
+      { parent: this, dependsOn: [deployment] },
     );
     this.registerOutputs();
   }
@@ -143,6 +143,8 @@ function envoyPod({
           String(threads),
           "--log-level",
           "warning",
+          "--component-log-level", // istiod still sets fields that this Envoy calls deprecated
+          "misc:error",
           "--drain-time-s",
           String(DRAIN_SECONDS),
         ],

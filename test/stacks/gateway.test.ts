@@ -34,7 +34,7 @@ describe("the gateway", () => {
   it("is not there unless it is asked for", async () => {
     const program = await runProgram(dev, { result: measured });
     expect(program.resources.filter(({ name, type }) => /istio|gateway/i.test(name + type))).toEqual([]);
-    expect(program.exports.ingress).toBeUndefined();
+    expect(program.exports.ingress).toBeNull();
     expect(program.exports.path).toBe("service");
   });
 
