@@ -233,10 +233,10 @@ export const benchmark = experiment?.result;
 export const throughput = experiment?.result.throughput;
 export const latencyMs = experiment?.result.latencyMs;
 export const verdict = experiment?.result.verdict;
-/** Where Locust's web page is; without it, what its run measured and its own tables. */
+/** Where Locust's web page is; without it, what its run measured and its own tables; null without Locust. */
 export const locust = locustOutput(locustRun);
-/** The whole result of the training benchmark. */
-export const training = trainer?.result;
+/** The whole result of the training benchmark; null without one. */
+export const training = trainer?.result ?? null;
 /** Which way the requests went; null if none did. */
 export const path = experiment ? measure.path : null;
 /** Where clients in the cluster reach the servers over TLS, and the authority to trust; null without a gateway. */
