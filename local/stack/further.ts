@@ -37,7 +37,7 @@ function locustLines(locust: NonNullable<FurtherOutputs["locust"]>): string[] {
     ];
   }
   const { throughput, latencyMs, errors, counts, correctness, verdict } = locust.result;
-  const ms = (value: number | null) => (value === null ? "too few samples" : `${value} ms`);
+  const ms = (value: number | null) => (value === null ? "too few samples" : `${Math.round(value)} ms`);
   return [
     "Locust",
     `  throughput   ${throughput.requestsPerSecond.toFixed(1)} right answers/s`,
