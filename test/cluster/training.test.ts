@@ -13,7 +13,7 @@ const training = (...sets: string[]) =>
     "training.steps=10",
     "training.warmupSteps=2",
     "training.memory=1Gi",
-    "training.maxDrift=10", // a machine for tests is not a quiet one
+    "training.maxDrift=1", // a machine for tests is not a quiet one
     ...sets,
   ]);
 const namespace = ["-n", "inference-dev"];
