@@ -224,14 +224,16 @@ export const latencyMs = experiment?.result.latencyMs;
 export const verdict = experiment?.result.verdict;
 /** How the autoscaler met the load; null without one. */
 export const scaling = experiment?.result.apply(({ scaling }) => scaling ?? null) ?? null;
-/** Where Locust's web page is; without it, what its run measured and its own tables. */
+/** Where Locust's web page is; without it, what its run measured and its own tables; null without Locust. */
 export const locust = locustOutput(locustRun);
-/** The whole result of the training benchmark. */
-export const training = trainer?.result;
-/** Which way the requests went. */
-export const path = experiment && measure.path;
-/** Where clients in the cluster reach the servers over TLS, and the authority to trust. */
-export const ingress = gateway && { ...gateway.access, ca: gateway.ca };
-/** What the way through the gateway costs, if both ways were measured. */
+/** The whole result of the training benchmark; null without one. */
+export const training = trainer?.result ?? null;
+/** Which way the requests went; null if none did. */
+export const path = experiment ? measure.path : null;
+/** Where clients in the cluster reach the servers over TLS, and the authority to trust; null without a gateway. */
+export const ingress = gateway ? { ...gateway.access, ca: gateway.ca } : null;
+/** What the way through the gateway costs; null unless both ways were measured. */
 export const gatewayCost =
-  experiment && other && pulumi.all([experiment.result, other.result]).apply(([a, b]) => costOf(measure.path, a, b));
+  experiment && other
+    ? pulumi.all([experiment.result, other.result]).apply(([a, b]) => costOf(measure.path, a, b))
+    : null;

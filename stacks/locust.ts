@@ -93,7 +93,7 @@ export async function locustOf(
 
 /** Of Locust: where the page is, or what its run measured. */
 export const locustOutput = (locust: Locust | LocustRun | undefined) =>
-  locust instanceof LocustRun ? { result: locust.result, tables: locust.tables } : locust?.page;
+  locust instanceof LocustRun ? { result: locust.result, tables: locust.tables } : (locust?.page ?? null);
 
 function targetOf(config: Parts, service: ServiceFacts): Target {
   const { name: model, input, output } = requestsOf(config);

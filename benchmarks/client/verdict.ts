@@ -227,7 +227,7 @@ function scaledNotes(facts: Facts, { timeline, min }: NonNullable<Facts["scaling
 function uneven({ load: { requested }, servers }: Facts): string[] {
   const [lanes, noun] =
     requested.mode === "closed" ? [requested.clients, "client"] : [requested.connections, "connection"];
-  if (lanes < servers.length || lanes % servers.length === 0) return [];
+  if (servers.length === 0 || lanes < servers.length || lanes % servers.length === 0) return [];
   return [`${plural(lanes, noun)} cannot be spread evenly over ${plural(servers.length, "server")}.`];
 }
 

@@ -60,7 +60,15 @@ export function bootstrap({ namespace, account, labels, maxConnections }: Bootst
         api_type: "DELTA_GRPC",
         transport_api_version: "V3",
         set_node_on_first_message_only: true,
-        grpc_services: [{ envoy_grpc: { cluster_name: "xds-grpc" } }],
+        grpc_services: [
+          {
+            envoy_grpc: {
+              cluster_name: "xds-grpc",
+              // By itself it would wait for up to half a minute when istiod is back, and be as slow to say that it is gone.
+              retry_policy: { retry_back_off: { base_interval: "0.5s", max_interval: "5s" } },
+            },
+          },
+        ],
       },
     },
     static_resources: { clusters: [istiod(), admin()], listeners: [status()] },

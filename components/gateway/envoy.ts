@@ -64,31 +64,19 @@ export class Envoy extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: [role, account] },
     );
+    const files = pulumi.output(args.istiodCa).apply((ca) => ({
+      "envoy.json": JSON.stringify(bootstrap({ ...args, account: service, labels: { istio: args.label } }), null, 1),
+      "token.json": JSON.stringify(tokenSecret),
+      "istiod-ca.pem": ca,
+    }));
+    // Another name for other content: Envoys that are there keep theirs, and a new one that does not come up takes nothing away.
+    const configName = files.apply((all) => `${service}-${hashOf(all)}`);
     const config = new k8s.core.v1.ConfigMap(
       name,
-      {
-        metadata,
-        data: {
-          "envoy.json": JSON.stringify(
-            bootstrap({ ...args, account: service, labels: { istio: args.label } }),
-            null,
-            1,
-          ),
-          "token.json": JSON.stringify(tokenSecret),
-          "istiod-ca.pem": args.istiodCa,
-        },
-      },
+      { metadata: { ...metadata, name: configName }, data: files },
       inPlace,
     );
-    new k8s.core.v1.Service(
-      name,
-      {
-        metadata,
-        spec: { type: args.serviceType, selector, ports: [{ name: "https", port: 443, targetPort: HTTPS_PORT }] },
-      },
-      inPlace,
-    );
-    new k8s.apps.v1.Deployment(
+    const deployment = new k8s.apps.v1.Deployment(
       name,
       {
         metadata,
@@ -97,12 +85,8 @@ export class Envoy extends pulumi.ComponentResource {
           progressDeadlineSeconds: readySeconds,
           selector: { matchLabels: selector },
           template: {
-            metadata: {
-              labels,
-              // Envoy reads its bootstrap once.
-              annotations: { "inference-stack/bootstrap": config.data.apply(hashOf) },
-            },
-            spec: envoyPod(args),
+            metadata: { labels },
+            spec: envoyPod(args, configName),
           },
         },
       },
@@ -112,18 +96,22 @@ export class Envoy extends pulumi.ComponentResource {
         customTimeouts: { create: `${readySeconds}s`, update: `${readySeconds}s` },
       },
     );
+    new k8s.core.v1.Service(
+      name,
+      {
+        metadata,
+        spec: { type: args.serviceType, selector, ports: [{ name: "https", port: 443, targetPort: HTTPS_PORT }] },
+      },
+      { parent: this, dependsOn: [deployment] },
+    );
     this.registerOutputs();
   }
 }
 
-function envoyPod({
-  service,
-  image,
-  domain,
-  threads,
-  memory,
-  readySeconds,
-}: EnvoyArgs): k8s.types.input.core.v1.PodSpec {
+function envoyPod(
+  { service, image, domain, threads, memory, readySeconds }: EnvoyArgs,
+  configName: pulumi.Input<string>,
+): k8s.types.input.core.v1.PodSpec {
   const field = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
   const ready = { httpGet: { path: "/healthz/ready", port: "status" } };
   return {
@@ -143,6 +131,8 @@ function envoyPod({
           String(threads),
           "--log-level",
           "warning",
+          "--component-log-level", // istiod still sets fields that this Envoy calls deprecated
+          "misc:error",
           "--drain-time-s",
           String(DRAIN_SECONDS),
         ],
@@ -168,7 +158,7 @@ function envoyPod({
       },
     ],
     volumes: [
-      { name: "config", configMap: { name: service } },
+      { name: "config", configMap: { name: configName } },
       {
         name: "token",
         projected: {

@@ -93,7 +93,7 @@ export class Gateway extends pulumi.ComponentResource {
         { metadata: { namespace: inNamespace, name: named, labels }, stringData: data },
         after,
       );
-    if (args.certificate) secret(credential, namespace, pairOf(args.certificate));
+    const certificate = own ?? secret(credential, namespace, pairOf(args.certificate!));
     // Istio looks for the authority of the clients beside the certificate first.
     if (isMutual && args.clientCa) secret(`${credential}-cacert`, namespace, { "ca.crt": args.clientCa });
     new k8s.apiextensions.CustomResource(
@@ -104,7 +104,7 @@ export class Gateway extends pulumi.ComponentResource {
         metadata: { namespace, name: served, labels },
         spec: gatewaySpec({ label, namespace: served, host, credential, isMutual }),
       },
-      after,
+      { parent: this, dependsOn: [certificate] },
     );
 
     this.ca = own ? own.ca : pulumi.output(args.certificateCa);

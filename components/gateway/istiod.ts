@@ -69,12 +69,7 @@ export class Istiod extends pulumi.ComponentResource {
       inPlace,
     );
     const mesh = new k8s.core.v1.ConfigMap(name, { metadata, data: { mesh: JSON.stringify(meshConfig) } }, inPlace);
-    const service = new k8s.core.v1.Service(
-      name,
-      { metadata, spec: { selector, ports: [{ name: "https-xds", port: XDS_PORT, targetPort: "xds" }] } },
-      inPlace,
-    );
-    new k8s.apps.v1.Deployment(
+    const deployment = new k8s.apps.v1.Deployment(
       name,
       {
         metadata,
@@ -88,9 +83,14 @@ export class Istiod extends pulumi.ComponentResource {
       {
         parent: this,
         // Without its rights it never becomes ready, and does not recover when it gets them.
-        dependsOn: [...crds, binding, certificate, mesh, service],
+        dependsOn: [...crds, binding, certificate, mesh],
         customTimeouts: { create: `${readySeconds}s`, update: `${readySeconds}s` },
       },
+    );
+    new k8s.core.v1.Service(
+      name,
+      { metadata, spec: { selector, ports: [{ name: "https-xds", port: XDS_PORT, targetPort: "xds" }] } },
+      { parent: this, dependsOn: [deployment] },
     );
     this.ca = certificate.ca;
     this.registerOutputs({ ca: this.ca });

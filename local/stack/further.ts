@@ -4,8 +4,8 @@ import type { LocustPage } from "../../components/load/locust.ts";
 
 /** Of the stack's outputs, what is measured or offered beside the benchmark. */
 export interface FurtherOutputs {
-  readonly training?: TrainingResult;
-  readonly locust?: LocustPage | { readonly result: Result };
+  readonly training?: TrainingResult | null;
+  readonly locust?: LocustPage | { readonly result: Result } | null;
 }
 
 /** How the training went and what Locust measured, or where its page is; empty without either. */
@@ -37,7 +37,7 @@ function locustLines(locust: NonNullable<FurtherOutputs["locust"]>): string[] {
     ];
   }
   const { throughput, latencyMs, errors, counts, correctness, verdict } = locust.result;
-  const ms = (value: number | null) => (value === null ? "too few samples" : `${value} ms`);
+  const ms = (value: number | null) => (value === null ? "too few samples" : `${Math.round(value)} ms`);
   return [
     "Locust",
     `  throughput   ${throughput.requestsPerSecond.toFixed(1)} right answers/s`,

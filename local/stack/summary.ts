@@ -8,7 +8,7 @@ export interface Outputs {
   readonly endpoint?: unknown;
   readonly plan?: PlanOutput;
   readonly benchmark?: Result;
-  readonly gatewayCost?: GatewayCost;
+  readonly gatewayCost?: GatewayCost | null;
 }
 
 interface PlanOutput {

@@ -17,7 +17,7 @@ import { cli, configs, output, succeed } from "./cli.ts";
 const locust = (...sets: string[]) =>
   configs([
     "benchmark.enabled=false",
-    "benchmark.thresholds.maxDrift=10", // a machine for tests is not a quiet one
+    "benchmark.thresholds.maxDrift=1", // a machine for tests is not a quiet one
     "benchmark.thresholds.maxClientBusy=1",
     "benchmark.thresholds.maxSlipMs=1000",
     "locust.enabled=true",

@@ -38,7 +38,7 @@ describe("Locust", () => {
   it("is not there unless it is asked for", async () => {
     const program = await run({ enabled: false });
     expect(own(program)).toEqual([]);
-    expect(program.exports.locust).toBeUndefined();
+    expect(program.exports.locust).toBeNull();
   });
 
   it.each([false, true])("has restricted pods without service links (headless: %s)", async (headless) => {
