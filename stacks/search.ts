@@ -30,7 +30,7 @@ export interface Search {
   cellAt(settings: Settings, rate: number): Cell;
 }
 
-/** A percentile needs its samples, and a Poisson schedule may hold fewer than its mean. */
+/** A percentile needs its samples, every VALID run those of p99, and a Poisson schedule may hold fewer than its mean. */
 const MARGIN = 1.15;
 
 /**
@@ -63,10 +63,11 @@ export function searchOf(raw: RawConfig, stack: string, programs: Programs): Sea
   };
   const base = withSettings(raw, common);
   const points = Object.keys(grid.axes).length > 0 ? pointsOf(grid, axisValues(config), machinesOf(config)) : [{}];
+  const samples = Math.max(samplesNeeded("p99"), samplesNeeded(slo.percentile));
   const runOf = (settings: Settings, rate: number): Settings => ({
     ...settings,
     "benchmark.load.rate": rate,
-    "benchmark.duration": Math.max(duration, Math.ceil((MARGIN * samplesNeeded(slo.percentile)) / rate)),
+    "benchmark.duration": Math.max(duration, Math.ceil((MARGIN * samples) / rate)),
   });
   const cellAt = (settings: Settings, rate: number) => cellOf(base, runOf(settings, rate), stack, programs);
   const impossible = points.flatMap((point) =>

@@ -24,7 +24,18 @@ export async function manifestsOf(engine: Engine, stack: string): Promise<Manife
   const { resources = [] } = (JSON.parse(text) as { deployment: { resources?: readonly Resource[] } }).deployment;
   return resources
     .filter(({ type, external }) => type.startsWith("kubernetes:") && !external)
-    .map(({ type, urn, inputs }) => ({ type, name: urn.split("::").at(-1)!, object: masked(inputs) }));
+    .map(({ type, urn, inputs }) => ({
+      type,
+      name: urn.split("::").at(-1)!,
+      object: type.endsWith(":Secret") ? withoutValues(masked(inputs)) : masked(inputs),
+    }));
+}
+
+/** A Secret is one, whether or not the program has marked its values. */
+function withoutValues(secret: unknown): unknown {
+  const { data, stringData, ...rest } = secret as { data?: object; stringData?: object };
+  const names = Object.keys({ ...data, ...stringData });
+  return { ...rest, stringData: Object.fromEntries(names.map((name) => [name, "[secret]"])) };
 }
 
 /** Marks a value in the engine's state that is more than a value: of those, secrets are encrypted. */

@@ -60,7 +60,8 @@ test("a bundle is measured again as it was, and not on another machine", async (
   const environment = { ...bundle.result.environment, kernel: "5.0.0" };
   writeBundle(other, { ...bundle, result: { ...bundle.result, environment } });
   const refused = await cli("replay", other);
-  expect(refused.output).toMatch(/differs +kernel: \S+ here, 5\.0\.0 in the bundle[\s\S]*--accept kernel/);
+  expect(refused.output).toMatch(/differs +kernel: \S+ here, 5\.0\.0 in the bundle/);
+  expect(refused.output).toContain("--accept kernel");
   expect(refused.code).toBe(3);
   expect((await result()).key).toBe(bundle.result.key); // nothing was deployed
 

@@ -27,7 +27,7 @@ test("manifests are what the program asked Kubernetes for, without what it only 
     {
       type: "kubernetes:core/v1:Secret",
       name: "credentials",
-      object: { kind: "Secret", stringData: { user: "a", password: "[secret]" } },
+      object: { kind: "Secret", stringData: { user: "[secret]", password: "[secret]" } },
     },
     { type: "kubernetes:core/v1:List", name: "all", object: { items: ["[secret]", 1, null] } },
   ]);
