@@ -1,10 +1,22 @@
 import { defineConfig } from "vitest/config";
 import { testInstance } from "./test/cluster/setup.ts";
 
-/**
- * Two projects: `unit` needs nothing but Node; `cluster` drives the real command line, engine and one-node Kubernetes,
- * one file after the other because they share that cluster.
- */
+/** Parts that each need images of their own, which take long to build the first time. */
+const platform = ["gateway", "locust", "registry", "replay", "sweep", "training"].map(
+  (name) => `test/cluster/${name}.test.ts`,
+);
+
+/** Drives the real command line, engine and Kubernetes, one file after the other because they share a cluster. */
+const onCluster = {
+  globalSetup: ["test/cluster/setup.ts"],
+  env: { INFERENCE_STACK_INSTANCE: testInstance },
+  pool: "forks" as const,
+  fileParallelism: false,
+  testTimeout: 900_000,
+  hookTimeout: 900_000,
+};
+
+/** `unit` needs nothing but Node; `cluster` and `platform` need a machine that can boot the embedded cluster. */
 export default defineConfig({
   test: {
     projects: [
@@ -20,16 +32,13 @@ export default defineConfig({
       },
       {
         test: {
+          ...onCluster,
           name: "cluster",
           include: ["test/cluster/**/*.test.ts"],
-          globalSetup: ["test/cluster/setup.ts"],
-          env: { INFERENCE_STACK_INSTANCE: testInstance },
-          pool: "forks",
-          fileParallelism: false,
-          testTimeout: 900_000,
-          hookTimeout: 900_000,
+          exclude: platform,
         },
       },
+      { test: { ...onCluster, name: "platform", include: platform } },
     ],
   },
 });
