@@ -63,7 +63,7 @@ describe("npm start with a training", () => {
   });
 
   it("goes on when a worker is lost, and says so; another training beside it shares nothing", async () => {
-    const start = cli("start", ...training("training.steps=80", "training.batch=2"));
+    const start = cli("start", ...training("training.steps=40", "training.batch=2"));
     const names = (await jobs()).map(({ metadata }) => metadata.name);
     await poll(async () => (await jobs()).map(({ metadata }) => metadata.name).join()).not.toBe(names.join());
     const job = (await jobs()).find(({ metadata }) => !names.includes(metadata.name))!;
@@ -76,7 +76,7 @@ describe("npm start with a training", () => {
     const { code, output: printed } = await start;
     expect(code, printed).toBe(0);
     const { counts, verdict, workers } = await result();
-    expect(counts.steps).toBe(80);
+    expect(counts.steps).toBe(40);
     expect(workers[0]!.restarts).toBe(1);
     expect(verdict.valid).toBe(false);
     expect(verdict.reasons.join()).toMatch(/worker-0 was lost and started again once/);
