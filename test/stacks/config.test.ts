@@ -40,7 +40,7 @@ describe("a config without mistakes", () => {
     expect(checkConfig(silent).config?.objectStore.protect).toBe(true);
   });
 
-  it.each(["low-latency", "high-throughput"])("is in Pulumi.%s.yaml", (stack) => {
+  it.each(["low-latency", "high-throughput", "production"])("is in Pulumi.%s.yaml", (stack) => {
     expect(checkConfig(presetConfig(stack)).problems).toEqual([]);
   });
 

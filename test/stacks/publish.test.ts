@@ -13,7 +13,7 @@ it("has published the current reference page and schema (node stacks/publish.ts 
 
 it("publishes a schema that accepts the stacks in the checkout and refuses mistakes", () => {
   const validate = new Ajv2020({ strict: true }).compile(JSON.parse(editorSchema()));
-  for (const stack of ["dev", "low-latency", "high-throughput"]) {
+  for (const stack of ["dev", "full", "low-latency", "high-throughput", "production"]) {
     validate(load(read(`Pulumi.${stack}.yaml`)));
     expect(validate.errors).toBeNull();
   }
