@@ -74,7 +74,7 @@ const sweepValue = {
   pinning: Type.Enum(["numactl", "cpuset", "none"], { description: "How servers are kept on their cores." }),
   server: Type.Enum(Object.keys(serverKinds) as ServerName[], { description: "Kind of server (`server.kind`)." }),
   streams: count("Inferences that an instance computes at the same time (`server.streams`).", 1),
-  path: text("Way of the requests to the servers (`benchmark.path`)."),
+  path: Type.Enum(["service", "gateway"], { description: "Way of the requests to the servers (`benchmark.path`)." }),
   protocol: Type.Enum([...protocols], { description: "Protocol (`benchmark.protocol`)." }),
   batch: count("Inputs in one request.", 1),
   clients: count("Closed loop: clients.", 1),
