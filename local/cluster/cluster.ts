@@ -9,7 +9,17 @@ import { addons } from "./addons.ts";
 import { createCgroups, removeCgroups } from "./cgroups.ts";
 import { apiOf } from "./controlPlane.ts";
 import { startInside } from "./namespaces.ts";
-import { claimSlot, connect, linkOf, type Network, networkOf, releaseSlot, sealBlock, unsealBlock } from "./network.ts";
+import {
+  claimSlot,
+  connect,
+  disconnect,
+  linkOf,
+  type Network,
+  networkOf,
+  releaseSlot,
+  sealBlock,
+  unsealBlock,
+} from "./network.ts";
 import { writePki } from "./pki.ts";
 import { end, forget, initOf, remember, running } from "./process.ts";
 import { socketOf } from "./services.ts";
@@ -246,6 +256,8 @@ export function purgeCluster(): Promise<void> {
 /** Puts away what a killed cluster leaves: mounts, links and namespaces went with it, cgroup folders did not. */
 async function cleanUp(): Promise<void> {
   await end(0);
+  const spec = readSpec();
+  if (spec) await disconnect(networkOf(spec.network.slot));
   forget();
   for (let tries = 0; ; tries++) {
     try {

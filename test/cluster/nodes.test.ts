@@ -235,7 +235,9 @@ describe.skipIf(b === undefined)("a cluster of two nodes on one machine", () => 
     await kubectl(["delete", "statefulset", "own"]);
     await boot(two);
     await rollout("daemonset/web");
-    expect((await pods("web")).map(({ spec }) => spec.nodeName).sort()).toEqual(["node1", "node2"]);
+    // A rollout of before the second node joined is complete with one pod.
+    const nodesOf = async () => (await pods("web")).map(({ spec }) => spec.nodeName).sort();
+    await expect.poll(nodesOf, { timeout: 60_000 }).toEqual(["node1", "node2"]);
   });
 
   it("leaves nothing on the machine when it is stopped", async () => {
