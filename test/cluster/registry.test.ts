@@ -126,8 +126,16 @@ const apply = (...objects: object[]) => {
 };
 const ready = (name: string) =>
   kubectl(["wait", "-n", NAMESPACE, "--for=condition=Ready", `pod/${name}`, "--timeout=60s"]);
+const scale = async (replicas: number) => {
+  await kubectl(["scale", "statefulset", "registry", "-n", NAMESPACE, `--replicas=${replicas}`]);
+  if (replicas === 0) await kubectl(["wait", "-n", NAMESPACE, "--for=delete", "pod/registry-0", "--timeout=60s"]);
+  else await back();
+};
 const anew = async () => {
   await kubectl(["delete", "pod", "-n", NAMESPACE, "registry-0", "--wait"]);
+  await back();
+};
+const back = async () => {
   await expect
     .poll(
       () =>
@@ -224,20 +232,19 @@ describe("the registry", () => {
 
   it("says that it is full, keeps what it has, and goes on when there is room", async () => {
     const { spec } = await get("pvc", "data-registry-0");
-    // A small disk in the place of the volume, in the node's mount namespace.
+    // A small disk in the place of the volume, in the node's mount namespace: put there, and taken away, while no pod has the volume.
     const inNode = (...command: string[]) => run("nsenter", ["-t", String(initOf(running()!)), "-m", ...command]);
     const volume = join(state.cluster, "volumes", spec.volumeName);
+    await scale(0);
     await inNode("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", volume);
-    await anew();
+    await scale(1);
     const { archive } = await uniqueImage("large", 12_000_000);
     await expect(pushImage(archive, "team/large:1", await target())).rejects.toThrow(
       /^team\/large:1: the registry is full\. Give it a larger registry\.size/,
     );
-    const small = await uniqueImage("small", 1000);
-    await pushImage(small.archive, "team/small:1", await target());
-    await kubectl(["delete", "pod", "-n", NAMESPACE, "registry-0", "--wait"]);
-    await inNode("umount", "-l", volume);
-    await anew();
+    await scale(0);
+    await inNode("umount", volume);
+    await scale(1);
     await wholeBlobs("team/kept");
     await pushImage(archive, "team/large:1", await target());
   });

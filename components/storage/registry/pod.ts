@@ -16,7 +16,8 @@ export function registryConfig(contents: Contents) {
       ...(contents === "volume" ? { filesystem: { rootdirectory: "/var/lib/registry" } } : s3(contents.bucket)),
       delete: { enabled: true },
       cache: { blobdescriptor: "inmemory" },
-      maintenance: { uploadpurging: { enabled: true, age: "168h", interval: "24h", dryrun: false } },
+      // What a push that was cut off has left is in nobody's way for long.
+      maintenance: { uploadpurging: { enabled: true, age: "24h", interval: "6h", dryrun: false } },
     },
     http: {
       addr: `:${REGISTRY_PORT}`,
