@@ -33,6 +33,7 @@ export async function live({ stack, config, readOnly }: LiveOptions): Promise<nu
       () => undefined,
     );
     if (!forwarded) continue; // it ended before it was ready
+    while ((await isRunning(core, namespace, pod)) && !(await answers(forwarded.url))) await sleep(200);
     console.log(`${forwarded.url}/${readOnly ? "" : `#token=${await tokenIn(core, namespace)}`}`);
     while (await isRunning(core, namespace, pod)) await sleep(1000);
     forwarded.close();
@@ -68,6 +69,13 @@ function unreachable(error: Error): never {
 const isRunning = (core: CoreV1Api, namespace: string, name: string): Promise<boolean> =>
   core.readNamespacedPod({ namespace, name }).then(
     ({ status }) => status?.phase === "Running",
+    () => false,
+  );
+
+/** The pod runs a little before its client listens. */
+const answers = (url: string): Promise<boolean> =>
+  fetch(`${url}/status`).then(
+    ({ ok }) => ok,
     () => false,
   );
 
