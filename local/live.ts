@@ -33,7 +33,9 @@ export async function live({ stack, config, readOnly }: LiveOptions): Promise<nu
       () => undefined,
     );
     if (!forwarded) continue; // it ended before it was ready
-    console.log(`http://127.0.0.1:${forwarded.port}/${readOnly ? "" : `#token=${await tokenIn(core, namespace)}`}`);
+    const url = `http://127.0.0.1:${forwarded.port}`;
+    while ((await isRunning(core, namespace, pod)) && !(await answers(url))) await sleep(200);
+    console.log(`${url}/${readOnly ? "" : `#token=${await tokenIn(core, namespace)}`}`);
     while (await isRunning(core, namespace, pod)) await sleep(1000);
     forwarded.close();
     console.log("the run has ended; waiting for the next");
@@ -68,6 +70,13 @@ function unreachable(error: Error): never {
 const isRunning = (core: CoreV1Api, namespace: string, name: string): Promise<boolean> =>
   core.readNamespacedPod({ namespace, name }).then(
     ({ status }) => status?.phase === "Running",
+    () => false,
+  );
+
+/** The pod runs a little before its client listens. */
+const answers = (url: string): Promise<boolean> =>
+  fetch(`${url}/status`).then(
+    ({ ok }) => ok,
     () => false,
   );
 

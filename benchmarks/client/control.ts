@@ -42,7 +42,7 @@ const keptTicks = 3600;
  * @param options.page the live page, as HTML; absent: there is none
  */
 export async function startControl(options: {
-  host: string;
+  host?: string;
   port: number;
   token: string;
   load: Load;

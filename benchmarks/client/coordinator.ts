@@ -31,8 +31,8 @@ const progressEverySeconds = 5;
 const watchMs = 500;
 
 export interface CoordinateOptions extends WaitOptions {
-  /** Address the control endpoint listens on. */
-  readonly host: string;
+  /** Address the control endpoint listens on; absent: all there are. */
+  readonly host?: string;
   /** What the workers and the users of the control endpoint have to know; needed with either. */
   readonly token?: string;
   /** The live page, as HTML; absent: there is none. */

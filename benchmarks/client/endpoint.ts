@@ -34,7 +34,8 @@ export const newToken = (): string => randomBytes(24).toString("base64url");
  * @throws UserError if it cannot listen there
  */
 export async function serve(options: {
-  host: string;
+  /** Address; absent: all there are. */
+  host?: string;
   /** 0: any that is free. */
   port: number;
   token: string;
@@ -49,7 +50,7 @@ export async function serve(options: {
   server.keepAliveTimeout = 0; // none: a connection must not end just when a worker is told of a new rate
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) =>
-      reject(new UserError(`Cannot listen on ${host}:${port}: ${error.message}. Is the port taken?`)),
+      reject(new UserError(`Cannot listen on ${host ?? "*"}:${port}: ${error.message}. Is the port taken?`)),
     );
     server.listen(port, host, resolve);
   });

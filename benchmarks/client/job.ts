@@ -26,9 +26,8 @@ async function main(args: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
   const stop = () => interrupt.abort();
   process.once("SIGTERM", stop).once("SIGINT", stop);
-  const { POD_IP: host = "127.0.0.1", TOKEN_FILE: tokenFile, PAGE_FILE: pageFile } = process.env;
+  const { POD_IP: podIp, TOKEN_FILE: tokenFile, PAGE_FILE: pageFile } = process.env;
   const common = {
-    host,
     token: tokenFile === undefined ? undefined : readText(tokenFile).trim(),
     say: (text: string) => void process.stdout.write(`${text}\n`),
     signal: interrupt.signal,
@@ -36,6 +35,8 @@ async function main(args: readonly string[]): Promise<void> {
   if (!isWorker) {
     await coordinate(spec, inputsFolder, new Kubernetes(podAccess()), {
       ...common,
+      // In a pod all addresses are its own: a port-forward comes to its loopback, other pods to its address.
+      host: podIp === undefined ? "127.0.0.1" : undefined,
       name: hostname(),
       page: pageFile === undefined ? undefined : readText(pageFile),
     });
@@ -44,6 +45,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (!spec.workers || !common.token) throw new UserError("The experiment has no workers, or this pod no token.");
   await work({
     ...common,
+    host: podIp ?? "127.0.0.1",
     token: common.token,
     port: spec.workers.port,
     inputs: readInputs(inputsFolder),

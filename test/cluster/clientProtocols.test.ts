@@ -24,7 +24,7 @@ beforeAll(async () => {
   cpSync(join(model, "repository"), repository, { recursive: true });
   cpSync(join(import.meta.dirname, "photo"), join(repository, "photo"), { recursive: true });
   process.env["PHOTO_PYTHONPATH"] = pythonPath.split(delimiter)[1];
-  triton = await startTriton(folder, repository);
+  triton = await startTriton(folder, ["lite0", "photo"], repository);
   tensors = readInputs(triton.inputs);
   photos = ["coffee", "chelsea", "rocket"].map((name) => photo(readFileSync(join(triton.inputs, `${name}.jpg`))));
 });

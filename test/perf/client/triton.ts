@@ -17,9 +17,10 @@ export interface Triton extends Server {
 /**
  * Starts Triton with the stack's model on the server's CPU; its files go into `folder`.
  *
- * @param repository folder with models to serve instead
+ * @param models those of the repository to serve
+ * @param repository folder with models. @default - the stack's
  */
-export async function startTriton(folder: string, repository?: string): Promise<Triton> {
+export async function startTriton(folder: string, models = ["lite0"], repository?: string): Promise<Triton> {
   const { model, pythonPath } = await ensure(["model"]);
   const [wheels] = pythonPath.split(delimiter) as [string];
   const home = join(wheels, "pytriton", "tritonserver");
@@ -38,7 +39,8 @@ export async function startTriton(folder: string, repository?: string): Promise<
     [
       ...[
         `--model-repository=${repository ?? join(model, "repository")}`,
-        ...(repository ? [] : ["--model-control-mode=explicit", "--load-model=lite0"]),
+        "--model-control-mode=explicit",
+        ...models.map((name) => `--load-model=${name}`),
         `--backend-directory=${join(folder, "backends")}`,
       ],
       ...["--disable-auto-complete-config", "--exit-timeout-secs=3", "--allow-metrics=false"],
