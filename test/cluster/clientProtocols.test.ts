@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Input, readInputs } from "../../benchmarks/client/inputs.ts";
 import type { Target } from "../../benchmarks/spec.ts";
@@ -26,7 +26,9 @@ beforeAll(async () => {
   process.env["PHOTO_PYTHONPATH"] = pythonPath.split(delimiter)[1];
   triton = await startTriton(folder, ["lite0", "photo"], repository);
   tensors = readInputs(triton.inputs);
-  photos = ["coffee", "chelsea", "rocket"].map((name) => photo(readFileSync(join(triton.inputs, `${name}.jpg`))));
+  photos = ["coffee", "chelsea", "rocket"].map((name) =>
+    photo(readFileSync(join(dirname(triton.inputs), "inputs-jpeg", `${name}.jpg`))),
+  );
 });
 afterAll(async () => {
   await triton?.stop();
