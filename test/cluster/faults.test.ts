@@ -79,7 +79,7 @@ describe("a deployment ends with the reason, and the next one succeeds, when", (
   }
 
   it("the store refuses the servers' credentials", async () => {
-    const secret = ["secret", "object-store-credentials", "-n", NAMESPACE];
+    const secret = ["secret", "object-store-models-read", "-n", NAMESPACE];
     const { data } = JSON.parse(await kubectl(["get", ...secret, "-o", "json"])) as { data: Record<string, string> };
     const key = Object.keys(data).find((name) => /secret/i.test(name))!;
     const set = (value: string) =>
