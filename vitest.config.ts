@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 import { testInstance } from "./test/cluster/setup.ts";
 
 /** Parts that each need images of their own, which take long to build the first time. */
-const platform = ["gateway", "locust", "registry", "replay", "sweep", "training"].map(
+const platform = ["full", "gateway", "locust", "registry", "replay", "sweep", "training"].map(
   (name) => `test/cluster/${name}.test.ts`,
 );
 

@@ -32,6 +32,7 @@ export interface LocustRunArgs extends Run {
 
 /** Where the web page is. */
 export interface LocustPage {
+  readonly namespace: string;
   readonly service: string;
   readonly port: number;
   readonly user: string;
@@ -171,7 +172,7 @@ export class Locust extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: [service] },
     );
-    return { service: base, port: web.port, user: "locust", secretName };
+    return { namespace, service: base, port: web.port, user: "locust", secretName };
   }
 }
 

@@ -28,10 +28,10 @@ function trainingLines({ requested, throughput, workers, verdict }: TrainingResu
 
 function locustLines(locust: NonNullable<FurtherOutputs["locust"]>): string[] {
   if (!("result" in locust)) {
-    const { service, port, user, secretName } = locust;
+    const { namespace, service, port, user, secretName } = locust;
     return [
       "Locust",
-      `  npm run kubectl -- port-forward -n NAMESPACE service/${service} ${port}    then open port ${port} of localhost, as ${user}`,
+      `  npm run kubectl -- port-forward -n ${namespace} service/${service} ${port}    then open port ${port} of localhost, as ${user}`,
       `  its password is in Secret ${secretName} (docs/locust.md)`,
       "",
     ];

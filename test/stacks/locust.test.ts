@@ -24,7 +24,13 @@ describe("Locust", () => {
   it("is a master with a web page and workers, which stay", async () => {
     const program = await run();
     await expect(readable(program)).toMatchFileSnapshot("__snapshots__/locust.yaml");
-    expect(program.exports.locust).toEqual({ service: "locust", port: 8089, user: "locust", secretName: "locust-web" });
+    expect(program.exports.locust).toEqual({
+      namespace: "inference-dev",
+      service: "locust",
+      port: 8089,
+      user: "locust",
+      secretName: "locust-web",
+    });
     expect(own(program).filter(({ type }) => type === JOB)).toEqual([]);
   });
 
