@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { Access } from "../components/gateway/gateway.ts";
 import { labelsOf } from "../components/labels.ts";
+import { accountThatMay } from "../components/permission.ts";
 import type { CpuPlan, NodeTopology } from "../components/serving/cpuPlan.ts";
 import type { ServiceFacts } from "../components/serving/inferenceService.ts";
 import type { FetchArgs } from "../components/storage/fetch/container.ts";
@@ -11,6 +12,7 @@ import { CLIENT_PORT, type ClientPodArgs, coordinatorPod, TRUST_FOLDER } from ".
 import { experimentKey } from "./key.ts";
 import { placementOf } from "./placement.ts";
 import { parseResult, type Result } from "./result.ts";
+import { resultOfJob } from "./resultJob.ts";
 import type { BenchmarkSpec, Load, Target, Thresholds } from "./spec.ts";
 import { workerJob, workerSelector } from "./workerJob.ts";
 
@@ -95,27 +97,7 @@ export class Benchmark extends pulumi.ComponentResource {
       { metadata: metadata(specName), data: { "spec.json": JSON.stringify(spec, null, 2) } },
       child,
     );
-    // Created empty, because a Role can allow writing to one name but not creating it. The Job fills it.
-    const empty = new k8s.core.v1.ConfigMap(
-      spec.result.configMap,
-      { metadata: metadata(spec.result.configMap), data: { "result.json": "" } },
-      { ...child, ignoreChanges: ["data"] },
-    );
-    const account = new k8s.core.v1.ServiceAccount(
-      name,
-      { metadata: metadata(name), automountServiceAccountToken: false },
-      child,
-    );
-    const role = new k8s.rbac.v1.Role(name, { metadata: metadata(name), rules: rules(spec.result.configMap) }, child);
-    const binding = new k8s.rbac.v1.RoleBinding(
-      name,
-      {
-        metadata: metadata(name),
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name },
-        subjects: [{ kind: "ServiceAccount", name, namespace }],
-      },
-      { ...child, dependsOn: [role, account] },
-    );
+    const account = accountThatMay(name, { metadata: metadata(name), rules: rules(spec.result.configMap) }, child);
     const seconds = expectedSeconds(args);
     const token = spec.workers || spec.control ? this.#token(name, metadata(`${name}-token`), child) : [];
     const page = spec.control && args.page !== undefined ? this.#page(metadata(`${name}-live`), args.page, child) : [];
@@ -137,34 +119,18 @@ export class Benchmark extends pulumi.ComponentResource {
           }),
         ]
       : [];
-    const jobName = `${name}-${spec.key}`;
-    const job = new k8s.batch.v1.Job(
-      jobName,
+    const written = resultOfJob(
+      name,
       {
-        metadata: { ...metadata(jobName), annotations: { "pulumi.com/replaceUnready": "true" } },
-        spec: {
-          backoffLimit: 0,
-          activeDeadlineSeconds: seconds,
-          template: {
-            metadata: { labels },
-            spec: coordinatorPod({ ...pod, account: name, pageName: page.length > 0 ? `${name}-live` : undefined }),
-          },
-        },
+        metadata: metadata(`${name}-${spec.key}`),
+        result: metadata(spec.result.configMap),
+        pod: coordinatorPod({ ...pod, account: name, pageName: page.length > 0 ? `${name}-live` : undefined }),
+        seconds,
+        after: [...ready, account, ...workers],
       },
-      {
-        parent: this,
-        dependsOn: [...ready, empty, binding, ...workers],
-        customTimeouts: { create: `${seconds + 60}s`, update: `${seconds + 60}s` },
-      },
+      child,
     );
-
-    // The id comes out of the Job: it is unknown, and so not read, until the Job has run.
-    const written = k8s.core.v1.ConfigMap.get(
-      `${name}-measured`,
-      job.id.apply(() => `${namespace}/${spec.result.configMap}`),
-      { parent: this, dependsOn: [job] },
-    );
-    this.result = written.data.apply((data) => readResult(data, spec));
+    this.result = written.apply((data) => readResult(data, spec));
     this.registerOutputs({ key: this.key });
   }
 

@@ -2,8 +2,10 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Bundle } from "../bundle.ts";
 import { labelsOf } from "../components/labels.ts";
+import { accountThatMay } from "../components/permission.ts";
 import { restrictedContainer, restrictedPod } from "../components/restricted.ts";
 import { fetchPod } from "../components/storage/fetch/container.ts";
+import { resultOfJob } from "./resultJob.ts";
 
 export interface CollectorArgs {
   readonly namespace: string;
@@ -42,7 +44,6 @@ export class Collector extends pulumi.ComponentResource {
     const metadata = (named: string) => ({ namespace, name: named, labels });
     const programName = `${name}-collector-${program.hash.slice(0, 10)}`;
     const specName = `${name}-spec-${key}`;
-    const jobName = `${name}-collector-${key}`;
     const account = `${name}-collector`;
 
     const code = new k8s.core.v1.ConfigMap(
@@ -55,56 +56,30 @@ export class Collector extends pulumi.ComponentResource {
       { metadata: metadata(specName), data: { "spec.json": JSON.stringify(spec, null, 2) } },
       child,
     );
-    const empty = new k8s.core.v1.ConfigMap(
-      result,
-      { metadata: metadata(result), data: { "result.json": "" } },
-      { ...child, ignoreChanges: ["data"] },
+    const mayWrite = {
+      apiGroups: [""],
+      resources: ["configmaps"],
+      resourceNames: [result],
+      verbs: ["get", "update", "patch"],
+    };
+    const allowed = accountThatMay(
+      account,
+      { metadata: metadata(account), rules: [...rules, mayWrite] },
+      { parent: this },
     );
-    const allowed = this.#account(account, metadata(account), [
-      ...rules,
-      { apiGroups: [""], resources: ["configmaps"], resourceNames: [result], verbs: ["get", "update", "patch"] },
-    ]);
-    const job = new k8s.batch.v1.Job(
-      jobName,
-      {
-        metadata: { ...metadata(jobName), annotations: { "pulumi.com/replaceUnready": "true" } },
-        spec: {
-          backoffLimit: 0,
-          activeDeadlineSeconds: seconds,
-          template: { metadata: { labels }, spec: pod({ ...args, account, programName, specName }) },
-        },
-      },
-      {
-        parent: this,
-        dependsOn: [code, told, empty, ...allowed],
-        customTimeouts: { create: `${seconds + 60}s`, update: `${seconds + 60}s` },
-      },
-    );
-    // The id comes out of the Job: it is unknown, and so not read, until the Job has run.
-    const id = job.id.apply(() => `${namespace}/${result}`);
-    const written = k8s.core.v1.ConfigMap.get(`${name}-measured`, id, { parent: this, dependsOn: [job] });
-    this.data = written.data.apply((data) => data ?? {});
-    this.registerOutputs({ key });
-  }
-
-  #account(
-    name: string,
-    metadata: k8s.types.input.meta.v1.ObjectMeta,
-    rules: k8s.types.input.rbac.v1.PolicyRule[],
-  ): pulumi.Resource[] {
-    const child = { parent: this };
-    const account = new k8s.core.v1.ServiceAccount(name, { metadata, automountServiceAccountToken: false }, child);
-    const role = new k8s.rbac.v1.Role(name, { metadata, rules }, child);
-    const binding = new k8s.rbac.v1.RoleBinding(
+    const written = resultOfJob(
       name,
       {
-        metadata,
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name },
-        subjects: [{ kind: "ServiceAccount", name, namespace: metadata.namespace as string }],
+        metadata: metadata(`${name}-collector-${key}`),
+        result: metadata(result),
+        pod: pod({ ...args, account, programName, specName }),
+        seconds,
+        after: [code, told, allowed],
       },
-      { ...child, dependsOn: [role, account] },
+      child,
     );
-    return [binding];
+    this.data = written.apply((data) => data ?? {});
+    this.registerOutputs({ key });
   }
 }
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf, selectorOf } from "../labels.ts";
+import { accountThatMay } from "../permission.ts";
 import { ENFORCE_RESTRICTED, restrictedContainer, restrictedPod } from "../restricted.ts";
 import { bootstrap, STATUS_PORT, TOKEN_FILE, tokenSecret } from "./bootstrap.ts";
 import { DISCOVERY } from "./definitions.ts";
@@ -48,21 +49,11 @@ export class Envoy extends pulumi.ComponentResource {
       { parent: this, dependsOn: opts?.dependsOn },
     );
     const inPlace = { parent: this, dependsOn: [place] };
-    const account = new k8s.core.v1.ServiceAccount(name, { metadata, automountServiceAccountToken: false }, inPlace);
     // Never used by Envoy itself: istiod asks whether this account may read a certificate before it hands it out.
-    const role = new k8s.rbac.v1.Role(
+    const account = accountThatMay(
       name,
       { metadata, rules: [{ apiGroups: [""], resources: ["secrets"], verbs: ["get", "list", "watch"] }] },
       inPlace,
-    );
-    const binding = new k8s.rbac.v1.RoleBinding(
-      name,
-      {
-        metadata,
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: service },
-        subjects: [{ kind: "ServiceAccount", name: service, namespace }],
-      },
-      { parent: this, dependsOn: [role, account] },
     );
     const files = pulumi.output(args.istiodCa).apply((ca) => ({
       "envoy.json": JSON.stringify(bootstrap({ ...args, account: service, labels: { istio: args.label } }), null, 1),
@@ -92,7 +83,7 @@ export class Envoy extends pulumi.ComponentResource {
       },
       {
         parent: this,
-        dependsOn: [binding, config],
+        dependsOn: [account, config],
         customTimeouts: { create: `${readySeconds}s`, update: `${readySeconds}s` },
       },
     );

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf, selectorOf } from "../labels.ts";
+import { permit, type Rules } from "../permission.ts";
 import { ENFORCE_RESTRICTED, restrictedContainer, restrictedPod } from "../restricted.ts";
 import { definition, GROUP, PLURAL } from "./definition.ts";
 
@@ -91,17 +92,8 @@ export class TrainingOperator extends pulumi.ComponentResource {
   ): pulumi.Resource[] {
     const { namespace, watched, labels, secretName } = args;
     const opts = { parent: this, dependsOn };
-    const subjects = [{ kind: "ServiceAccount", name, namespace }];
-    const roleRef = (kind: string, named: string) => ({ apiGroup: "rbac.authorization.k8s.io", kind, name: named });
-    const allowed = (logical: string, at: string, named: string, rules: k8s.types.input.rbac.v1.PolicyRule[]) => {
-      const metadata = { namespace: at, name: named, labels };
-      const role = new k8s.rbac.v1.Role(logical, { metadata, rules }, opts);
-      return new k8s.rbac.v1.RoleBinding(
-        logical,
-        { metadata, roleRef: roleRef("Role", named), subjects },
-        { parent: this, dependsOn: [role] },
-      );
-    };
+    const allowed = (at: string, named: string, rules: Rules) =>
+      permit(named, { metadata: { namespace: at, name: named, labels }, rules, account: { namespace, name } }, opts);
     const clusterName = `inference-stack:${name}`;
     const role = new k8s.rbac.v1.ClusterRole(
       name,
@@ -109,14 +101,18 @@ export class TrainingOperator extends pulumi.ComponentResource {
       opts,
     );
     return [
-      allowed(name, watched, name, JOB_RULES),
-      allowed(`${name}-certificate`, namespace, `${name}-certificate`, [
+      allowed(watched, name, JOB_RULES),
+      allowed(namespace, `${name}-certificate`, [
         { apiGroups: [""], resources: ["secrets"], verbs: READ },
         { apiGroups: [""], resources: ["secrets"], resourceNames: [secretName], verbs: ["update"] },
       ]),
       new k8s.rbac.v1.ClusterRoleBinding(
         name,
-        { metadata: { name: clusterName, labels }, roleRef: roleRef("ClusterRole", clusterName), subjects },
+        {
+          metadata: { name: clusterName, labels },
+          roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: clusterName },
+          subjects: [{ kind: "ServiceAccount", name, namespace }],
+        },
         { parent: this, dependsOn: [role] },
       ),
     ];

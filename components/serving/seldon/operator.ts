@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf, selectorOf } from "../../labels.ts";
+import { permit } from "../../permission.ts";
 import { ENFORCE_RESTRICTED, restrictedContainer, restrictedPod } from "../../restricted.ts";
 import { ServingCertificate } from "../../tls/servingCertificate.ts";
 import { definition, GROUP, PLURAL } from "./definition.ts";
@@ -48,19 +49,15 @@ export class SeldonOperator extends pulumi.ComponentResource {
     );
     const inPlace = { parent: this, dependsOn: [place] };
     const account = new k8s.core.v1.ServiceAccount(name, { metadata, automountServiceAccountToken: false }, inPlace);
-    const role = new k8s.rbac.v1.Role(
-      name,
-      { metadata: { ...metadata, namespace: watched }, rules: gateway ? [...RULES, ROUTES] : RULES },
-      child,
-    );
-    const binding = new k8s.rbac.v1.RoleBinding(
+    const allowed = permit(
       name,
       {
         metadata: { ...metadata, namespace: watched },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name },
-        subjects: [{ kind: "ServiceAccount", name, namespace }],
+        rules: gateway ? [...RULES, ROUTES] : RULES,
+        account: metadata,
+        after: [account],
       },
-      { parent: this, dependsOn: [role, account] },
+      child,
     );
     const certificate = new ServingCertificate(
       `${name}-webhook`,
@@ -83,7 +80,7 @@ export class SeldonOperator extends pulumi.ComponentResource {
       },
       {
         parent: this,
-        dependsOn: [crd, binding, certificate],
+        dependsOn: [crd, allowed, certificate],
         customTimeouts: { create: `${READY_SECONDS}s`, update: `${READY_SECONDS}s` },
       },
     );

@@ -4,6 +4,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { labelsOf, selectorOf } from "../../labels.ts";
+import { accountThatMay } from "../../permission.ts";
 import { ServingCertificate } from "../../tls/servingCertificate.ts";
 import type { BucketAccess, StorePods } from "../objectStore.ts";
 import { type ClusterAccess, checkout } from "../reach/environment.ts";
@@ -185,21 +186,11 @@ export class Registry extends pulumi.ComponentResource {
     const labels = labelsOf("registry-collect", set);
     const metadata = { namespace, name: account, labels };
     const child = { parent: this, dependsOn: [after] };
-    const user = new k8s.core.v1.ServiceAccount(account, { metadata, automountServiceAccountToken: false }, child);
-    const role = new k8s.rbac.v1.Role(account, { metadata, rules: collectRules(set) }, child);
-    const binding = new k8s.rbac.v1.RoleBinding(
-      account,
-      {
-        metadata,
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: account },
-        subjects: [{ kind: "ServiceAccount", name: account, namespace }],
-      },
-      { parent: this, dependsOn: [user, role] },
-    );
+    const allowed = accountThatMay(account, { metadata, rules: collectRules(set) }, child);
     new k8s.batch.v1.CronJob(
       account,
       { metadata, spec: collectJob({ namespace, labels, schedule, image, account, set }) },
-      { parent: this, dependsOn: [binding] },
+      { parent: this, dependsOn: [allowed] },
     );
   }
 }
