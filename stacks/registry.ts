@@ -5,7 +5,7 @@ import type { Images } from "../components/images.ts";
 import { Minio } from "../components/storage/minio/minio.ts";
 import type { Grant } from "../components/storage/minio/policies.ts";
 import type { ObjectStore } from "../components/storage/objectStore.ts";
-import { ImagePush } from "../components/storage/registry/imagePush.ts";
+import { ImagePush, imageReference } from "../components/storage/registry/imagePush.ts";
 import { Registry, registryHost } from "../components/storage/registry/registry.ts";
 import type { Config } from "./schema.ts";
 
@@ -28,10 +28,8 @@ export function pulledImages(
   { images, ...place }: { readonly namespace: string; readonly domain: string; readonly images: Images },
 ): Images {
   if (!registry.enabled) return images;
-  const pulled = registry.images.map((image) => {
-    const { repository, tag } = namesOf(image, images[image]);
-    return [image, `${registryHost(name, place)}/${repository}:${tag}`];
-  });
+  const host = registryHost(name, place);
+  const pulled = registry.images.map((image) => [image, imageReference(host, namesOf(image, images[image]))]);
   return { ...images, ...Object.fromEntries(pulled) };
 }
 
@@ -59,9 +57,8 @@ export function registryOf(
     isInStore ? { ...opts, dependsOn: [store] } : opts,
   );
   const pushed = config.images.map((image) => {
-    const { repository, tag } = namesOf(image, images[image]);
     const archive = config.archives?.[image] ?? "";
-    return new ImagePush(`push-${image}`, { registry, archive, repository, tag, cluster }, opts);
+    return new ImagePush(`push-${image}`, { ...namesOf(image, images[image]), registry, archive, cluster }, opts);
   });
   return { registry, pushed };
 }

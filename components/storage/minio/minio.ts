@@ -31,18 +31,19 @@ const REGION = "us-east-1";
 const READER: Grant = { bucket: MODELS, right: "read" };
 const WRITER: Grant = { bucket: MODELS, right: "write" };
 
-/** A bucket of the store of this name, for who has a grant. */
+/** A bucket of the store of this name, as one of its users sees it. @default - the models, as who reads them */
 export function minioBucket(
   name: string,
   { namespace, domain }: Pick<MinioArgs, "namespace" | "domain">,
-  grant: Grant = READER,
+  bucket = READER.bucket,
+  user = userOf(READER),
 ): Bucket & { readonly caBundle: string } {
   return {
     endpoint: `https://${name}.${namespace}.svc.${domain}:${MINIO_PORT}`,
     region: REGION,
-    bucket: grant.bucket,
+    bucket,
     namespace,
-    secretName: `${name}-${userOf(grant)}`,
+    secretName: `${name}-${user}`,
     caBundle: `${name}-ca`,
   };
 }
@@ -68,22 +69,15 @@ export class Minio extends pulumi.ComponentResource implements ObjectStore {
       { namespace, service: name, names: [host], labels },
       child,
     );
-    const { endpoint, caBundle } = minioBucket(name, args);
+    const { caBundle } = minioBucket(name, args);
     new k8s.core.v1.ConfigMap(
       caBundle,
       { metadata: { ...metadata, name: caBundle }, data: { "ca.crt": certificate.ca } },
       child,
     );
-    const place = {
-      endpoint,
-      region: REGION,
-      namespace,
-      caBundle,
-      ca: certificate.ca,
-      pods: { namespace, selector, port: MINIO_PORT },
-    };
+    const reach = { ca: certificate.ca, pods: { namespace, selector, port: MINIO_PORT } };
     const user = (who: string, bucket: string) =>
-      this.#user(`${name}-${who}`, who, { ...place, bucket, labels }, child);
+      this.#user(who, minioBucket(name, args, bucket, who), { ...reach, labels }, child);
     const root = user("root", MODELS);
     const grants = [READER, WRITER, ...(args.grants ?? [])];
     const users = grants.map((grant) => ({ grant, access: user(userOf(grant), grant.bucket) }));
@@ -150,21 +144,21 @@ export class Minio extends pulumi.ComponentResource implements ObjectStore {
 
   /** A user with a password of its own, in a Secret. */
   #user(
-    name: string,
     user: string,
-    at: Omit<Bucket, "secretName"> & { ca: pulumi.Output<string>; pods: StorePods; labels: Record<string, string> },
+    bucket: Bucket,
+    { labels, ...reach }: { ca: pulumi.Output<string>; pods: StorePods; labels: Record<string, string> },
     opts: pulumi.CustomResourceOptions,
   ): BucketAccess & { readonly secret: k8s.core.v1.Secret } {
-    const { ca, pods, labels, ...bucket } = at;
+    const { namespace, secretName: name } = bucket;
     const secretKey = new random.RandomPassword(name, { length: 40, special: false }, { parent: this }).result;
     const secret = new k8s.core.v1.Secret(
       name,
       {
-        metadata: { namespace: bucket.namespace, name, labels },
+        metadata: { namespace, name, labels },
         stringData: { AWS_ACCESS_KEY_ID: user, AWS_SECRET_ACCESS_KEY: secretKey },
       },
       opts,
     );
-    return { bucket: { ...bucket, secretName: name }, accessKey: user, secretKey, ca, pods, secret };
+    return { bucket, accessKey: user, secretKey, ...reach, secret };
   }
 }

@@ -15,6 +15,10 @@ export interface ImagePushArgs {
   readonly cluster: ClusterAccess;
 }
 
+/** What pods call an image of the registry at `host`. */
+export const imageReference = (host: string, { repository, tag }: Pick<ImagePushArgs, "repository" | "tag">) =>
+  `${host}/${repository}:${tag}`;
+
 /** An image of this machine, in the registry. */
 export class ImagePush extends pulumi.ComponentResource {
   /** What pods call it. It is there when this component is done. */
@@ -24,7 +28,7 @@ export class ImagePush extends pulumi.ComponentResource {
     super("inference-stack:storage:ImagePush", name, {}, opts);
     const { registry, archive, repository, tag, cluster } = args;
     const { host, user, password, ca, pods } = registry.access;
-    this.reference = `${host}/${repository}:${tag}`;
+    this.reference = imageReference(host, args);
     new command.local.Command(
       name,
       {
