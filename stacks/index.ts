@@ -209,12 +209,10 @@ const trainer = await trainingOf(
 export const endpoint = service.facts.endpoint;
 /** The bucket with the models, as the servers see it. */
 export const objectStore = store.bucket;
-/** The registry of images, and what nodes have to be told that this machine does not see. */
-export const imageRegistry = registry && {
-  host: registry.host,
-  pullSecret: registry.pullSecret,
-  trust: registry.trust,
-};
+/** The registry of images, and what nodes have to be told that this machine does not see; null without one. */
+export const imageRegistry = registry
+  ? { host: registry.host, pullSecret: registry.pullSecret, trust: registry.trust }
+  : null;
 /** Which CPUs each server was given. */
 export const plan = { pinning: config.pinning, ...cpuPlan };
 /** The whole result of the benchmark, and of it what is read at a glance. */
