@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../error.ts";
+import { readOutcomes } from "../search/outcome.ts";
 import { readRuns, type Skipped, type StoredRun, writeWhole } from "../sweep/store.ts";
 import { markdown } from "./markdown.ts";
 import { page } from "./page.ts";
@@ -27,7 +28,8 @@ export async function runReport({ paths, folder, title, slo }: ReportArguments):
       `There is no result in ${paths.join(", ") || "this checkout's folders"}.`,
       "`npm start` and `npm run sweep` keep results.",
     );
-  const report = reportOf(runs, { title, createdAt: new Date().toISOString(), skipped, slo });
+  const searches = paths.flatMap(readOutcomes);
+  const report = reportOf(runs, { title, createdAt: new Date().toISOString(), skipped, slo, searches });
   const rows = report.sections.flatMap(({ cells }) => rowsOf(cells));
   const files = { "report.html": page(report), "report.csv": csv(rows), "report.md": markdown(report) };
   for (const [name, text] of Object.entries(files)) {

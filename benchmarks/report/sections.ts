@@ -1,4 +1,5 @@
 import { environmentOf } from "../fingerprint.ts";
+import type { Outcome } from "../search/outcome.ts";
 import type { Skipped, StoredRun } from "../sweep/store.ts";
 import { type Cell, cellsOf } from "./cells.ts";
 import { p99AgainstRate, throughputAgainst } from "./figures/against.ts";
@@ -6,6 +7,7 @@ import { latencyDistribution } from "./figures/distribution.ts";
 import type { Figure } from "./figures/figure.ts";
 import { heatMaps } from "./figures/heatMap.ts";
 import { protocolComparison } from "./figures/protocols.ts";
+import { searches } from "./figures/search.ts";
 
 /** Results of one machine and one model: only such stand in one figure. */
 export interface Section {
@@ -25,21 +27,28 @@ export interface Report {
 /** @param slo milliseconds that p99 must not exceed */
 export function reportOf(
   runs: readonly StoredRun[],
-  options: { title: string; createdAt: string; skipped: readonly Skipped[]; slo?: number },
+  options: {
+    title: string;
+    createdAt: string;
+    skipped: readonly Skipped[];
+    slo?: number;
+    searches?: readonly Outcome[];
+  },
 ): Report {
   const groups = Map.groupBy(runs, (run) => `${environmentInWords(run)}\n${run.result.target.model}`);
-  const sections = [...groups.values()].map((own) => sectionOf(own, options.slo));
+  const sections = [...groups.values()].map((own) => sectionOf(own, options.slo, options.searches ?? []));
   const { title, createdAt, skipped } = options;
   return { title, createdAt, sections, skipped };
 }
 
-function sectionOf(runs: readonly StoredRun[], slo: number | undefined): Section {
+function sectionOf(runs: readonly StoredRun[], slo: number | undefined, outcomes: readonly Outcome[]): Section {
   const cells = cellsOf(runs);
   const figures = [
     latencyDistribution(cells),
     throughputAgainst(cells, "clients"),
     throughputAgainst(cells, "instances"),
     p99AgainstRate(cells, slo),
+    ...outcomes.flatMap((outcome) => searches(outcome, runs)),
     protocolComparison(cells),
     ...heatMaps(cells),
   ];

@@ -14,10 +14,10 @@ export interface CapacityRequest extends JudgeOptions {
   readonly confirmations: number;
 }
 
-export interface Tried {
+export interface Tried<T extends Observation = Observation> {
   readonly rate: number;
   readonly judgement: Judgement;
-  readonly seen: readonly Observation[];
+  readonly seen: readonly T[];
 }
 
 /** The highest rate that keeps a latency. */
@@ -31,7 +31,7 @@ export interface Capacity<T extends Observation = Observation> {
   /** Best guess between them. */
   readonly estimate: number | null;
   /** Every rate that was tried, in order of rate. */
-  readonly tried: readonly Tried[];
+  readonly tried: readonly Tried<T>[];
   /** The highest rate that kept the latency once more, and its fresh runs. Null: there is none. */
   readonly winner: { readonly rate: number; readonly runs: readonly T[] } | null;
   /** Runs in all. */
@@ -83,7 +83,7 @@ export async function findCapacity<T extends Observation>(
   const { low, high } = await narrow(rates.length, doubling(request.rates.step), tryAt, judged);
   const tried = [...judged.entries()]
     .sort(([a], [b]) => a - b)
-    .map(([index, judgement]): Tried => ({ rate: rates[index]!, judgement, seen: seen.get(index)! }));
+    .map(([index, judgement]): Tried<T> => ({ rate: rates[index]!, judgement, seen: seen.get(index)! }));
   const confirmed = await confirm(low, rates, request, measure);
   return {
     low: low < 0 ? null : rates[low]!,

@@ -1,18 +1,27 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { UserError } from "../../error.ts";
 import { type Settings, writeWhole } from "../sweep/store.ts";
 import type { Capacity, Tried } from "./capacity.ts";
 import type { Candidate } from "./objective.ts";
+import type { Percentile } from "./search.ts";
 
 export const SEARCH_FORMAT = "inference-stack/search-1";
 export const WINNER_FORMAT = "inference-stack/winner-1";
+
+/** A rate, in requests per second, and its runs. */
+export interface RateTried extends Omit<Tried, "seen"> {
+  /** Keys of their results. */
+  readonly results: readonly string[];
+  readonly latenciesMs: readonly (number | null)[];
+}
 
 /** One configuration and what the search found of it. */
 export interface Searched {
   readonly settings: Settings;
   /** Interval of the highest rate that keeps the latency, in requests per second; null where it is open. */
   readonly capacity: Pick<Capacity, "low" | "high" | "estimate">;
-  readonly tried: readonly (Omit<Tried, "seen"> & { readonly latenciesMs: readonly (number | null)[] })[];
+  readonly tried: readonly RateTried[];
   /** What its fresh runs did; null: it has no winner. */
   readonly winner: (Candidate & { readonly rate: number; readonly results: readonly string[] }) | null;
   /** Share of the throughput of saturated servers that the winner asks of them; null where no run saturated them. */
@@ -23,6 +32,12 @@ export interface Searched {
   readonly notes: readonly string[];
 }
 
+/** A percentile of the latency, and what it may be at most, in milliseconds. */
+export interface Slo {
+  readonly percentile: Percentile;
+  readonly latency: number;
+}
+
 /** What a search found. */
 export interface Outcome {
   readonly format: typeof SEARCH_FORMAT;
@@ -31,7 +46,7 @@ export interface Outcome {
   readonly stack: string;
   readonly endedAt: string;
   /** Config of the search. */
-  readonly request: unknown;
+  readonly request: { readonly slo: Slo };
   readonly searched: readonly Searched[];
   /** Positions in `searched` of the configurations that none other beats in everything. */
   readonly pareto: readonly number[];
@@ -79,6 +94,22 @@ export function winnerOf({ stack, endedAt, searched, best }: Outcome): Winner | 
 
 export const writeOutcome = (file: string, outcome: Outcome | Winner): void =>
   writeWhole(file, `${JSON.stringify(outcome, null, 2)}\n`);
+
+/** The outcomes of searches in a folder, or of a single file; what is none is left out. */
+export function readOutcomes(path: string): Outcome[] {
+  const isFolder = existsSync(path) && statSync(path).isDirectory();
+  const all = isFolder
+    ? readdirSync(path, { recursive: true, encoding: "utf8" }).map((name) => join(path, name))
+    : [path];
+  return all.filter((file) => file.endsWith(".json")).flatMap((file) => readOutcome(file) ?? []);
+}
+
+/** @returns undefined if the file is not there, or is none */
+export function readOutcome(file: string): Outcome | undefined {
+  if (!existsSync(file)) return undefined;
+  const outcome = parse(readFileSync(file, "utf8")) as Partial<Outcome> | null | undefined;
+  return outcome?.format === SEARCH_FORMAT ? (outcome as Outcome) : undefined;
+}
 
 /** @throws UserError if the file is no winner */
 export function readWinner(file: string): Winner {

@@ -75,6 +75,7 @@ export async function searchOne(
     tried: tried.map(({ rate, judgement, seen }) => ({
       rate,
       judgement,
+      results: seen.map(({ result }) => result.key),
       latenciesMs: seen.map(({ latencyMs }) => latencyMs),
     })),
     winner: winner && {

@@ -1,8 +1,8 @@
 import { pointInWords } from "../sweep/axes.ts";
-import type { Outcome, Searched } from "./outcome.ts";
+import type { Outcome, Searched, Slo } from "./outcome.ts";
 
 /** What a search found, for people. */
-export function searchTable({ searched, best, pareto }: Outcome, slo: { percentile: string; latency: number }): string {
+export function searchTable({ searched, best, pareto }: Outcome, slo: Slo): string {
   const rows = searched.map((one, index) => row(one, index, best, pareto, slo.percentile));
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const lines = rows.map((row) => `  ${row.map((text, i) => text.padEnd(widths[i]!)).join("  ")}`.trimEnd());

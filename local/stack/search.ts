@@ -1,10 +1,16 @@
 import { Console } from "node:console";
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { experimentKey } from "../../benchmarks/key.ts";
 import type { Result } from "../../benchmarks/result.ts";
 import { ratesOf } from "../../benchmarks/search/capacity.ts";
-import { type Outcome, SEARCH_FORMAT, type Searched, winnerOf, writeOutcome } from "../../benchmarks/search/outcome.ts";
+import {
+  type Outcome,
+  readOutcome,
+  SEARCH_FORMAT,
+  type Searched,
+  winnerOf,
+  writeOutcome,
+} from "../../benchmarks/search/outcome.ts";
 import { judgeAll, type SearchRequest, searchOne } from "../../benchmarks/search/search.ts";
 import { searchTable } from "../../benchmarks/search/table.ts";
 import { pointInWords } from "../../benchmarks/sweep/axes.ts";
@@ -42,7 +48,8 @@ export async function search(options: SearchOptions): Promise<number> {
   if (options.dryRun) return dryRun(wanted);
   return asOnlyRunner(prepared, async () => {
     const key = keyOf(wanted, machineOf(prepared.raw));
-    const before = options.again ? undefined : readOutcome(file, key);
+    const kept = options.again ? undefined : readOutcome(file);
+    const before = kept?.key === key ? kept : undefined;
     const outcome = before ?? (await searchAll(prepared, wanted, key));
     if (!before) {
       writeOutcome(file, outcome);
@@ -69,16 +76,6 @@ function dryRun({ configurations, request }: Search): number {
 function keyOf({ request, configurations, cellAt }: Search, machine: Machine): string {
   const experiments = configurations.map(({ settings }) => cellAt(settings, request.rates.from).experiment!.key);
   return experimentKey({ request, experiments, machine });
-}
-
-function readOutcome(file: string, key: string): Outcome | undefined {
-  if (!existsSync(file)) return undefined;
-  try {
-    const outcome = JSON.parse(readFileSync(file, "utf8")) as Partial<Outcome>;
-    return outcome.format === SEARCH_FORMAT && outcome.key === key ? (outcome as Outcome) : undefined;
-  } catch {
-    return undefined; // it is written anew
-  }
 }
 
 async function searchAll(prepared: Prepared, wanted: Search, key: string): Promise<Outcome> {

@@ -105,7 +105,7 @@ function points({ dimensions, runs }: Cell, name: string, { x, of, yLabel }: Axe
   });
 }
 
-const limit = ({ value, label }: NonNullable<Axes["limit"]>) => [
+export const limit = ({ value, label }: NonNullable<Axes["limit"]>) => [
   Plot.ruleY([value], { stroke: "#c00", strokeDasharray: "6 3" }),
   Plot.text([label], { y: value, frameAnchor: "right", dy: -7, fill: "#c00", textAnchor: "end" }),
 ];

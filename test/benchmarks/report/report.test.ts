@@ -5,6 +5,7 @@ import { parseHTML } from "linkedom";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { fingerprintOf } from "../../../benchmarks/fingerprint.ts";
 import { runReport } from "../../../benchmarks/report/run.ts";
+import { type Outcome, SEARCH_FORMAT, writeOutcome } from "../../../benchmarks/search/outcome.ts";
 import { type Settings, writeRun } from "../../../benchmarks/sweep/store.ts";
 import { resultOf, type Wanted } from "../results.ts";
 
@@ -15,7 +16,8 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 let at = 0;
-function store(settings: Settings, wanted: Wanted = {}): void {
+/** Keeps a result. @returns its key */
+function store(settings: Settings, wanted: Wanted = {}): string {
   const result = resultOf({ at: at++, ...wanted });
   const cell =
     Object.entries(settings)
@@ -24,6 +26,7 @@ function store(settings: Settings, wanted: Wanted = {}): void {
       .replaceAll(/[^\w-]/g, "") || "plain";
   const run = { cell, run: 0, stack: "dev", settings, chosen: {}, seconds: 1 };
   writeRun(join(folder, "results"), { ...run, fingerprint: fingerprintOf(result), result });
+  return result.key;
 }
 
 const closed = (clients: number, batch = 1) => ({ clients, batch }) as Wanted["load"];
@@ -97,6 +100,52 @@ test("an INVALID run is seen, but in no mean and no line", async () => {
   expect(markdown).toMatch(/clients 4 \| 1 \| {2}\|/);
   expect(csv.match(/,INVALID,Three requests failed\.,/g)).toHaveLength(2);
   expect(document.querySelectorAll("tr.invalid").length).toBe(2);
+});
+
+test("a search is drawn from exactly its runs, with the interval, the latency that is kept and the fresh runs", async () => {
+  const run = (rate: number, p99: number, valid = true) =>
+    store({ "benchmark.load.rate": rate }, { load: open(rate), p99, valid });
+  const tried = ([rate, p99, valid]: [number, number, boolean?]) => ({
+    rate,
+    judgement: p99 > 50 ? ("misses" as const) : ("keeps" as const),
+    results: [run(rate, p99, valid)],
+    latenciesMs: [p99],
+  });
+  run(80, 45); // of a sweep
+  const winner = { rate: 80, inferencesPerSecond: 79, latencyMs: 41, results: [run(80, 41)] };
+  const outcome = {
+    format: SEARCH_FORMAT,
+    key: "k",
+    stack: "dev",
+    endedAt: "",
+    request: { slo: { percentile: "p99", latency: 50 } },
+    searched: [
+      {
+        settings: {},
+        capacity: { low: 80, high: 120, estimate: 100 },
+        tried: [tried([40, 20]), tried([80, 40]), tried([120, 90]), tried([160, 70, false])],
+        winner: { ...winner, costPer1000: null, joulesPerInference: null },
+        utilization: null,
+        instances: 1,
+        runs: 5,
+        notes: [],
+      },
+    ],
+    pareto: [0],
+    best: 0,
+  } satisfies Outcome;
+  writeOutcome(join(folder, "results", "search.json"), outcome);
+  const figure = (await written()).figures.find(({ title }) => title!.startsWith("Search"))!;
+  expect(figure.title).toMatch(/\(the best\)$/);
+  const [dots, crosses, fresh] = [...figure.svg.querySelectorAll('g[aria-label="dot"]')].map(
+    (dot) => dot.children.length,
+  );
+  expect({ dots, crosses, fresh }).toEqual({ dots: 3, crosses: 1, fresh: 1 });
+  expect(figure.svg.querySelectorAll('g[aria-label="rect"] rect')).toHaveLength(1);
+  expect(figure.text).toContain("SLO 50 ms");
+  expect(figure.caption).toContain("between 80 and 120 requests/s");
+  expect(figure.caption).toContain("at 80 (diamonds): 79 inferences/s, p99 41 ms.");
+  expect(figure.caption).toContain("5 runs: 4 VALID, 1 INVALID.");
 });
 
 test("results of two machines or models are never in one figure", async () => {

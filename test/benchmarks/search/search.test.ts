@@ -77,7 +77,7 @@ describe("a configuration", () => {
       key: "",
       stack: "dev",
       endedAt: "",
-      request: {},
+      request: { slo: { percentile: "p99", latency: 50 } },
       searched: [found],
       pareto,
       best,
