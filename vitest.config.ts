@@ -1,22 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { testInstance } from "./test/cluster/setup.ts";
 
-/** Parts that each need images of their own, which take long to build the first time. */
-const platform = ["full", "gateway", "locust", "registry", "replay", "sweep", "training"].map(
-  (name) => `test/cluster/${name}.test.ts`,
-);
-
-/** Drives the real command line, engine and Kubernetes, one file after the other because they share a cluster. */
-const onCluster = {
-  globalSetup: ["test/cluster/setup.ts"],
-  env: { INFERENCE_STACK_INSTANCE: testInstance },
-  pool: "forks" as const,
-  fileParallelism: false,
-  testTimeout: 900_000,
-  hookTimeout: 900_000,
-};
-
-/** `unit` needs nothing but Node; `cluster` and `platform` need a machine that can boot the embedded cluster. */
+/** `unit` needs nothing but Node; `cluster` drives the real command line, engine and Kubernetes on a machine that can boot it. */
 export default defineConfig({
   test: {
     projects: [
@@ -32,13 +17,20 @@ export default defineConfig({
       },
       {
         test: {
-          ...onCluster,
           name: "cluster",
           include: ["test/cluster/**/*.test.ts"],
-          exclude: platform,
+          globalSetup: ["test/cluster/setup.ts"],
+          setupFiles: ["test/cluster/instance.ts"],
+          env: { INFERENCE_STACK_INSTANCE: testInstance },
+          pool: "forks",
+          isolate: true,
+          // They mostly wait, and those that measure take turns; each worker has a cluster of its own.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 }, // after the units
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
         },
       },
-      { test: { ...onCluster, name: "platform", include: platform } },
     ],
   },
 });

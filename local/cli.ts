@@ -179,19 +179,14 @@ program
 
 program
   .command("test")
-  .description(
-    "type check, lint and tests: those without a cluster and those of serving and measuring on one; `-- --project unit` or any other of unit, cluster, platform for only that",
-  )
+  .description("type check, lint and tests, without a cluster and on one; `-- --project unit` for only those without")
   .allowUnknownOption()
   .argument("[args...]", "arguments for vitest")
   .action(async (args: string[]) => {
-    const projects = args.some((arg) => arg.startsWith("--project"))
-      ? []
-      : ["--project", "unit", "--project", "cluster"];
     for (const [tool, ...rest] of [
       ["tsc", "-p", "."],
       ["biome", "check", "."],
-      ["vitest", "run", ...projects, ...args],
+      ["vitest", "run", ...args],
     ]) {
       const code = await attach(join(checkout, "node_modules", ".bin", tool), rest);
       if (code !== 0) return end(Promise.resolve(code));
