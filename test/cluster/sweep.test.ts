@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { readWinner } from "../../benchmarks/search/outcome.ts";
 import { readRuns } from "../../benchmarks/sweep/store.ts";
 import { kubectl } from "../../local/cluster/cluster.ts";
-import { checkout } from "../../local/paths.ts";
+import { checkout, state } from "../../local/paths.ts";
 import { cli, configs, output, succeed } from "./cli.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sweep-"));
@@ -35,9 +35,9 @@ const servers = async () => {
   const list = JSON.parse(await kubectl(["get", "pods", "-A", "-l", "inference-stack/plan", "-o", "json"]));
   return (list.items as { metadata: { uid: string } }[]).map(({ metadata }) => metadata.uid);
 };
-/** A runner with its output, to be killed. */
-function runner() {
-  const child = spawn(process.execPath, [join(checkout, "local", "cli.ts"), "sweep", "run", ...options()], {
+/** A runner with its output, to be disturbed or killed. */
+function runner(...more: string[]) {
+  const child = spawn(process.execPath, [join(checkout, "local", "cli.ts"), "sweep", "run", ...options(...more)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   let said = "";
@@ -47,6 +47,32 @@ function runner() {
 const until = async (is: () => boolean | Promise<boolean>) => {
   while (!(await is())) await new Promise((next) => setTimeout(next, 300));
 };
+
+const podsOf = async (label: string, phase = "Running"): Promise<string[]> => {
+  const at = ["-n", "inference-dev", "-l", label, `--field-selector=status.phase=${phase}`];
+  return (await kubectl(["get", "pods", ...at, "-o", "name"]).catch(() => "")).split("\n").filter(Boolean);
+};
+const killPod = (pod: string) => kubectl(["delete", "-n", "inference-dev", pod, "--grace-period=0", "--force"]);
+/** The pod whose client says that it measures. */
+async function measuring(): Promise<string> {
+  for (;;) {
+    for (const pod of await podsOf("app.kubernetes.io/name=benchmark"))
+      if (/^\d+ s: /m.test(await kubectl(["logs", "-n", "inference-dev", pod, "-c", "client"]).catch(() => "")))
+        return pod;
+    await new Promise((next) => setTimeout(next, 200));
+  }
+}
+function killApiServer() {
+  const isOurs = (pid: string) => {
+    try {
+      const [program = "", ...flags] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+      return program.endsWith("/kube-apiserver") && flags.some((flag) => flag.includes(`${state.cluster}/`));
+    } catch {
+      return false; // it has ended meanwhile
+    }
+  };
+  process.kill(Number(readdirSync("/proc").find((name) => /^\d+$/.test(name) && isOurs(name))), "SIGKILL");
+}
 
 describe("a sweep on the embedded cluster", () => {
   afterAll(async () => {
@@ -104,6 +130,35 @@ describe("a sweep on the embedded cluster", () => {
     );
   });
 
+  it("has each cell once in the end, whatever was killed while it measured", async () => {
+    const more = ["benchmark.seed=3", "sweep.duration=6"];
+    const first = runner(...more);
+    const kills = [
+      killPod,
+      async () => killPod((await podsOf("inference-stack/plan"))[0]!),
+      async () => killApiServer(),
+    ];
+    for (const [cell, kill] of kills.entries()) {
+      await until(() => first.said().includes(`[${cell + 1}/3]`) || first.child.exitCode !== null);
+      await kill(await measuring());
+    }
+    await first.ended;
+    expect(first.said()).toMatch(/^ {2}failed: /m); // that of the killed client
+    expect(first.said()).toMatch(/INVALID: .*was replaced during the run/);
+    await succeed("sweep", "run", ...options(...more));
+    expect(states(await preview(...more))).toEqual(["cached", "cached", "cached"]);
+    const { runs, skipped } = await readRuns(folder);
+    expect(skipped).toEqual([]);
+    const own = runs.filter(({ result }) => result.load.requested.seed === 3);
+    expect(own.map(({ settings, run }) => [settings["benchmark.clients"], run]).sort()).toEqual([
+      [1, 0],
+      [2, 0],
+      [3, 0],
+    ]);
+    for (const { result, settings } of own)
+      expect(result.load.requested).toMatchObject({ clients: settings["benchmark.clients"], durationSeconds: 6 });
+  });
+
   it("is searched for the highest rate, whose winner is measured afresh and handed on", async () => {
     const slo = ['search={"slo":{"percentile":"p50","latency":5000},"rates":{"from":60,"to":60}}'];
     const lenient = ["maxSlipMs=10000", "maxRateError=1", "maxClientBusy=1"].map(
@@ -128,7 +183,7 @@ describe("a sweep on the embedded cluster", () => {
     const runs = await results(); // those of the search too, which have a rate and no clients
     await succeed("sweep", "export", "--out", out, ...options());
     const names = readdirSync(out);
-    expect(names.filter((name) => /^log_n1_i1_c[123]_\d{8}-\d{6}\.txt$/.test(name))).toHaveLength(3);
+    expect(names.filter((name) => /^log_n1_i1_c[123]_\d{8}-\d{6}\.txt$/.test(name))).toHaveLength(6);
     expect(names.filter((name) => /^results-\d{6}_\d{6}-[0-9a-f]{12}\.json$/.test(name))).toHaveLength(runs.length);
     rmSync(out, { recursive: true });
   });

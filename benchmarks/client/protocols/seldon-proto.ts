@@ -27,10 +27,16 @@ message ListValue {
 }
 `;
 
-/** The part of Seldon's prediction messages that inference needs, in our own words with the public names and field numbers. */
-const text = `
+/**
+ * The part of Seldon's prediction messages that inference needs, in our own words with the public names and field numbers.
+ * `tensor.proto` is `tensorText`; what is imported is known here already.
+ */
+export const seldonText = `
 syntax = "proto3";
 package seldon.protos;
+
+import "google/protobuf/struct.proto";
+import "tensor.proto";
 
 message SeldonMessage {
   Status status = 1;
@@ -69,7 +75,7 @@ message Tensor {
 `;
 
 const root = new protobuf.Root();
-for (const part of [tensorText, structText, text]) protobuf.parse(part, root);
+for (const part of [tensorText, structText, seldonText]) protobuf.parse(part, root);
 const message = root.lookupType("seldon.protos.SeldonMessage");
 const tensor = root.lookupType("tensorflow.TensorProto");
 

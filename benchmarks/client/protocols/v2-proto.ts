@@ -4,7 +4,7 @@ import protobuf from "protobufjs";
  * The part of the Open Inference Protocol V2 that inference needs, in our own words with the public names and field
  * numbers. Unknown fields of a reply are skipped, and so are those that we do not read.
  */
-const text = `
+export const v2Text = `
 syntax = "proto3";
 package inference;
 
@@ -42,7 +42,7 @@ message ModelInferResponse {
 }
 `;
 
-const { root } = protobuf.parse(text, { keepCase: true });
+const { root } = protobuf.parse(v2Text, { keepCase: true });
 
 export interface ModelInferRequest {
   model_name: string;
