@@ -1,8 +1,9 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf, selectorOf } from "../labels.ts";
+import { operatorGround, operatorWithWebhook } from "../operator.ts";
 import { permit, type Rules } from "../permission.ts";
-import { ENFORCE_RESTRICTED, restrictedContainer, restrictedPod } from "../restricted.ts";
+import { restrictedContainer, restrictedPod } from "../restricted.ts";
 import { definition, GROUP, PLURAL } from "./definition.ts";
 
 export interface TrainingOperatorArgs {
@@ -18,8 +19,6 @@ const WEBHOOK = "validator.training-operator.kubeflow.org";
 const CERTIFICATES = "/tmp/k8s-webhook-server/serving-certs";
 const WEBHOOK_PORT = 9443;
 const PROBE_PORT = 8081;
-/** How long the operator may take to come up, its image's pull included. */
-const READY_SECONDS = 180;
 
 /**
  * Kubeflow's training operator, version 1: makes pods and Services of TFJobs, and refuses those that make no sense. When this
@@ -35,52 +34,23 @@ export class TrainingOperator extends pulumi.ComponentResource {
     const metadata = { namespace, name, labels };
     const secretName = `${name}-webhook`;
 
-    const crd = new k8s.apiextensions.v1.CustomResourceDefinition(
-      `${PLURAL}.${GROUP}`,
-      { metadata: { name: `${PLURAL}.${GROUP}`, labels }, spec: definition },
-      child,
-    );
-    const place = new k8s.core.v1.Namespace(
-      namespace,
-      { metadata: { name: namespace, labels: { ...labels, ...ENFORCE_RESTRICTED } } },
-      child,
-    );
-    const inPlace = { parent: this, dependsOn: [place] };
-    const account = new k8s.core.v1.ServiceAccount(name, { metadata, automountServiceAccountToken: false }, inPlace);
+    const kind = { plural: PLURAL, group: GROUP, definition };
+    const { crd, place, account } = operatorGround(metadata, kind, child);
     const permissions = this.#permissions(name, { ...args, labels, secretName }, [place, account]);
     // Both are made empty: the operator may fill them, but not create any.
     const certificate = new k8s.core.v1.Secret(
       secretName,
       { metadata: { ...metadata, name: secretName } },
-      { ...inPlace, ignoreChanges: ["data", "stringData"] },
+      { parent: this, dependsOn: [place], ignoreChanges: ["data", "stringData"] },
     );
     const webhook = new k8s.admissionregistration.v1.ValidatingWebhookConfiguration(
       name,
       { metadata: { name: WEBHOOK, labels }, webhooks: [validation({ namespace, service: name, watched })] },
       { ...child, ignoreChanges: ["webhooks[0].clientConfig.caBundle"] },
     );
-    const deployment = new k8s.apps.v1.Deployment(
-      name,
-      {
-        metadata,
-        spec: {
-          replicas: 1,
-          strategy: { type: "Recreate" }, // two at once would both act on the same objects
-          selector: { matchLabels: selector },
-          template: { metadata: { labels }, spec: operatorPod({ name, image, watched, secretName }) },
-        },
-      },
-      {
-        parent: this,
-        dependsOn: [crd, ...permissions, certificate, webhook],
-        customTimeouts: { create: `${READY_SECONDS}s`, update: `${READY_SECONDS}s` },
-      },
-    );
-    const service = new k8s.core.v1.Service(
-      name,
-      { metadata, spec: { selector, ports: [{ name: "webhook", port: 443, targetPort: "webhook" }] } },
-      { parent: this, dependsOn: [deployment] },
-    );
+    const pod = operatorPod({ name, image, watched, secretName });
+    const after = [crd, ...permissions, certificate, webhook];
+    const service = operatorWithWebhook(metadata, { selector, pod, after }, this);
     this.registerOutputs({ service: service.id });
   }
 

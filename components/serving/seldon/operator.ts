@@ -1,8 +1,9 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf, selectorOf } from "../../labels.ts";
+import { operatorGround, operatorWithWebhook } from "../../operator.ts";
 import { permit } from "../../permission.ts";
-import { ENFORCE_RESTRICTED, restrictedContainer, restrictedPod } from "../../restricted.ts";
+import { restrictedContainer, restrictedPod } from "../../restricted.ts";
 import { ServingCertificate } from "../../tls/servingCertificate.ts";
 import { definition, GROUP, PLURAL } from "./definition.ts";
 
@@ -21,8 +22,6 @@ const METRICS_PORT = 8080;
 const VALIDATE = "/validate-machinelearning-seldon-io-v1-seldondeployment";
 /** Where the operator's webhook server looks for its certificate. */
 const CERTIFICATES = "/tmp/k8s-webhook-server/serving-certs";
-/** How long the operator may take to come up, its image's pull included. */
-const READY_SECONDS = 180;
 
 /**
  * Seldon Core's operator: makes Deployments and Services of SeldonDeployments, and refuses those that make no sense. When this
@@ -37,18 +36,8 @@ export class SeldonOperator extends pulumi.ComponentResource {
     const selector = selectorOf("seldon-operator", name);
     const metadata = { namespace, name, labels };
 
-    const crd = new k8s.apiextensions.v1.CustomResourceDefinition(
-      `${PLURAL}.${GROUP}`,
-      { metadata: { name: `${PLURAL}.${GROUP}`, labels }, spec: definition },
-      child,
-    );
-    const place = new k8s.core.v1.Namespace(
-      namespace,
-      { metadata: { name: namespace, labels: { ...labels, ...ENFORCE_RESTRICTED } } },
-      child,
-    );
-    const inPlace = { parent: this, dependsOn: [place] };
-    const account = new k8s.core.v1.ServiceAccount(name, { metadata, automountServiceAccountToken: false }, inPlace);
+    const kind = { plural: PLURAL, group: GROUP, definition };
+    const { crd, place, account } = operatorGround(metadata, kind, child);
     const allowed = permit(
       name,
       {
@@ -64,31 +53,8 @@ export class SeldonOperator extends pulumi.ComponentResource {
       { namespace, service: name, labels },
       { parent: this, dependsOn: [place] },
     );
-    const deployment = new k8s.apps.v1.Deployment(
-      name,
-      {
-        metadata,
-        spec: {
-          replicas: 1,
-          strategy: { type: "Recreate" }, // two at once would both act on the same objects
-          selector: { matchLabels: selector },
-          template: {
-            metadata: { labels },
-            spec: operatorPod({ account: name, image, watched, gateway, secretName: `${name}-webhook` }),
-          },
-        },
-      },
-      {
-        parent: this,
-        dependsOn: [crd, allowed, certificate],
-        customTimeouts: { create: `${READY_SECONDS}s`, update: `${READY_SECONDS}s` },
-      },
-    );
-    const service = new k8s.core.v1.Service(
-      name,
-      { metadata, spec: { selector, ports: [{ name: "webhook", port: 443, targetPort: "webhook" }] } },
-      { parent: this, dependsOn: [deployment] },
-    );
+    const pod = operatorPod({ account: name, image, watched, gateway, secretName: `${name}-webhook` });
+    const service = operatorWithWebhook(metadata, { selector, pod, after: [crd, allowed, certificate] }, this);
     const webhook = new k8s.admissionregistration.v1.ValidatingWebhookConfiguration(
       name,
       {
