@@ -12,7 +12,8 @@ export default defineConfig({
           exclude: ["test/cluster/**"],
           pool: "forks",
           isolate: true,
-          testTimeout: 60_000, // bounds a hang; beside the cluster tests nothing is quick
+          sequence: { groupOrder: 1 },
+          testTimeout: 60_000, // bounds a hang
         },
       },
       {
@@ -26,7 +27,7 @@ export default defineConfig({
           isolate: true,
           // They mostly wait, and those that measure take turns; each worker has a cluster of its own.
           maxWorkers: 2,
-          sequence: { groupOrder: 1 }, // after the units
+          sequence: { groupOrder: 2 }, // after the units, which take less time
           testTimeout: 900_000,
           hookTimeout: 900_000,
         },
