@@ -13,6 +13,11 @@ import { cacheDir, checkout, state, stateDir } from "./paths.ts";
 // Administration commands are often left out of a user's PATH.
 process.env.PATH = [process.env.PATH, "/usr/sbin", "/sbin"].filter(Boolean).join(delimiter);
 
+// Whoever reads it may have seen enough, such as `head`; a deployment goes on.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 // What a command loads only when it runs is compiled once: a quarter of the time of a sweep's preview.
 enableCompileCache(join(cacheDir, "compiled"));
 

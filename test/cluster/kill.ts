@@ -20,7 +20,8 @@ export async function killProgram(namespace: string, pod: string, program: strin
   await kubectl(["wait", "-n", namespace, "--for=condition=Ready", `pod/${pod}`, "--timeout=60s"]);
 }
 
-function processOf(uid: string, program: string): number | undefined {
+/** A process of a pod. @param program what its command line begins with */
+export function processOf(uid: string, program: string): number | undefined {
   const pid = readdirSync("/proc").find((name) => {
     try {
       return (

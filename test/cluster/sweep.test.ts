@@ -8,6 +8,7 @@ import { readRuns } from "../../benchmarks/sweep/store.ts";
 import { kubectl } from "../../local/cluster/cluster.ts";
 import { checkout, state } from "../../local/paths.ts";
 import { cli, configs, output, succeed } from "./cli.ts";
+import { processOf } from "./kill.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sweep-"));
 /** INVALID runs on a busy machine are not what is tested here. */
@@ -52,7 +53,14 @@ const podsOf = async (label: string, phase = "Running"): Promise<string[]> => {
   const at = ["-n", "inference-dev", "-l", label, `--field-selector=status.phase=${phase}`];
   return (await kubectl(["get", "pods", ...at, "-o", "name"]).catch(() => "")).split("\n").filter(Boolean);
 };
-const killPod = (pod: string) => kubectl(["delete", "-n", "inference-dev", pod, "--grace-period=0", "--force"]);
+const killServer = async () => {
+  const [pod] = await podsOf("inference-stack/plan");
+  await kubectl(["delete", "-n", "inference-dev", pod!, "--grace-period=0", "--force"]);
+};
+const killClient = async (pod: string) => {
+  const uid = await kubectl(["get", "-n", "inference-dev", pod, "-o", "jsonpath={.metadata.uid}"]);
+  process.kill(processOf(uid, "/usr/bin/node\0")!, "SIGKILL");
+};
 /** The pod whose client says that it measures. */
 async function measuring(): Promise<string> {
   for (;;) {
@@ -133,11 +141,7 @@ describe("a sweep on the embedded cluster", () => {
   it("has each cell once in the end, whatever was killed while it measured", async () => {
     const more = ["benchmark.seed=3", "sweep.duration=6"];
     const first = runner(...more);
-    const kills = [
-      killPod,
-      async () => killPod((await podsOf("inference-stack/plan"))[0]!),
-      async () => killApiServer(),
-    ];
+    const kills = [killClient, killServer, killApiServer];
     for (const [cell, kill] of kills.entries()) {
       await until(() => first.said().includes(`[${cell + 1}/3]`) || first.child.exitCode !== null);
       await kill(await measuring());

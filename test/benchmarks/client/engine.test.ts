@@ -40,7 +40,7 @@ describe.each(["v2-grpc", "v2-rest"] as const)("%s", (protocol) => {
     expect(latencyMs.mean).toBeCloseTo(histogram.latency.sumMicros / histogram.latency.count / 1000, 9);
     expect(slipMs.mean).toBeLessThan(5); // the client has nothing else to do
     expect(load.achieved.concurrency).toBeGreaterThan(1.7);
-    expect(load.achieved.concurrency).toBeLessThanOrEqual(2);
+    expect(load.achieved.concurrency).toBeLessThan(2.000001); // a sum of fractions
     expect(throughput.requestsPerSecond).toBeLessThanOrEqual(2 / 0.019);
   });
 
