@@ -207,7 +207,7 @@ export async function openDeployer(prepared: Prepared, common: Settings): Promis
           });
         },
         () => tell("waiting for another measurement on this machine to end"),
-      ).catch((error: Error) => Promise.reject(new UserError(lastLines(error.message, log))));
+      ).catch((error: Error) => Promise.reject(new UserError(diagnostics(error.message, log))));
       return { result: parseResult(JSON.stringify(outputs.benchmark?.value as Result)), waitedSeconds };
     },
 
@@ -234,10 +234,13 @@ export async function openDeployer(prepared: Prepared, common: Settings): Promis
 const words = (settings: Settings, ...but: readonly string[]): string[] =>
   Object.entries(settings).flatMap(([key, value]) => (but.includes(key) ? [] : [`${key}=${JSON.stringify(value)}`]));
 
-/** What the engine said of an error is at the end of what it said. */
-function lastLines(message: string, log: string): string {
-  const lines = message.split("\n").filter((line) => /^\s*(error|Diagnostics)|: error/i.test(line));
-  return [...(lines.length > 0 ? lines.slice(-6) : message.split("\n").slice(-6)), `all of it is in ${log}`].join(
+/** What the engine said of the resources that failed, or the end of what it said. */
+function diagnostics(message: string, log: string): string {
+  const said = message.split(/^ *Diagnostics:$/m)[1]?.split(/^ *Resources:$/m)[0] ?? "";
+  const lines = said
+    .split("\n")
+    .filter((line) => line.trim() && !/pulumi:pulumi:Stack|error: update failed/.test(line));
+  return [...(lines.length > 0 ? lines : message.trim().split("\n").slice(-6)), `all of it is in ${log}`].join(
     "\n    ",
   );
 }

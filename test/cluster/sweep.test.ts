@@ -147,7 +147,7 @@ describe("a sweep on the embedded cluster", () => {
       await kill(await measuring());
     }
     await first.ended;
-    expect(first.said()).toMatch(/^ {2}failed: /m); // that of the killed client
+    expect(first.said()).toMatch(/^ {4}failed: [\s\S]*Job \(benchmark-\w+\):\n/m); // its client was killed
     expect(first.said()).toMatch(/INVALID: .*was replaced during the run/);
     await succeed("sweep", "run", ...options(...more));
     expect(states(await preview(...more))).toEqual(["cached", "cached", "cached"]);
