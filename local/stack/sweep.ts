@@ -12,6 +12,7 @@ import { readRuns, type Settings, type Skipped, writeWhole } from "../../benchma
 import { previewTable, secondsInWords } from "../../benchmarks/sweep/table.ts";
 import { bundleFetch } from "../../components/storage/fetch/bundle.ts";
 import { UserError } from "../../error.ts";
+import { checkConfig } from "../../stacks/config.ts";
 import type { Programs } from "../../stacks/experiment.ts";
 import { type RawConfig, withSettings } from "../../stacks/settings.ts";
 import { cellOf, type Sweep, sweepOf } from "../../stacks/sweep.ts";
@@ -174,9 +175,18 @@ export async function openDeployer(prepared: Prepared, common: Settings): Promis
   let shapes = "";
   let automation: Stack | undefined;
   let engine: Engine | undefined;
-  const settingsOf = (settings: Settings, run: number) => ({ ...common, ...settings, "benchmark.rerun": run });
+  const { seed } = checkConfig(base).config!.benchmark; // a sweep with mistakes does not come here
+  // Repeated runs see other arrivals, or what they have in common would pass for what is always so.
+  const settingsOf = (settings: Settings, run: number) => ({
+    ...common,
+    ...settings,
+    "benchmark.rerun": run,
+    "benchmark.seed": seed + run,
+  });
+  const experimentOf = (settings: Settings, run: number) =>
+    cellOf(base, settingsOf(settings, run), options.stack, programs).experiment!;
   return {
-    keyOf: (settings, run) => cellOf(base, settingsOf(settings, run), options.stack, programs).experiment!.key,
+    keyOf: (settings, run) => experimentOf(settings, run).key,
 
     async deploy(settings, run) {
       const sets = [...options.config, ...words(settingsOf(settings, run))];
@@ -211,8 +221,9 @@ export async function openDeployer(prepared: Prepared, common: Settings): Promis
       return { result: parseResult(JSON.stringify(outputs.benchmark?.value as Result)), waitedSeconds };
     },
 
-    async kept({ settings, run, chosen, result }, resultFile) {
+    async kept({ settings, run, result }, resultFile) {
       const { stack } = options;
+      const { chosen } = experimentOf(settings, run);
       const sets = [...options.config, ...words(settingsOf(settings, run))];
       const complete = completeConfig(stack, localConfig(options, tools, nodesOf(options)), sets);
       const config = mergedConfig(stack, {}, sets);

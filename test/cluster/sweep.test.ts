@@ -177,7 +177,10 @@ describe("a sweep on the embedded cluster", () => {
     expect(confirmations.map(({ result }) => result.key)).toEqual(searched[0].winner.results);
     expect(confirmations[0]!.result.load.requested).toMatchObject({ mode: "open", stages: [{ rate: 60 }] });
     expect(readWinner(join(folder, "winner.json"))).toMatchObject({ rate: 60, instances: 1 });
-    const runs = (await results()).length;
+    const all = await results();
+    const runs = all.length;
+    const at60 = all.filter(({ settings }) => settings["benchmark.load.rate"] === 60);
+    for (const { run, result } of at60) expect(result.load.requested.seed).toBe(1 + run); // no two of the same arrivals
     await search();
     expect(await results()).toHaveLength(runs);
   });
