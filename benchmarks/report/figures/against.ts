@@ -65,7 +65,7 @@ function against(all: readonly Cell[], axes: Axes): Figure | undefined {
     x: {
       label: axes.xLabel,
       tickFormat: String,
-      ticks: dimensions.get(axes.x)!.length > 8 ? 8 : (dimensions.get(axes.x) as number[]),
+      ticks: legible(dimensions.get(axes.x)!.map(Number)),
     },
     y: { label: axes.yLabel, ...(isWide ? { type: "log" } : { zero: true }) },
     color: { domain: shown.map(({ name }) => name), range: [...PALETTE], legend: others.length > 0 },
@@ -93,6 +93,13 @@ function against(all: readonly Cell[], axes: Axes): Figure | undefined {
     caption: `A dot for each run, a line through the means of the VALID ones; × is INVALID.${more}`,
     cells: shown.flatMap(({ cells }) => cells),
   };
+}
+
+/** The values themselves where they are few and far enough apart, else round numbers. */
+function legible(values: readonly number[]): number | readonly number[] {
+  const gaps = values.slice(1).map((value, index) => value - values[index]!);
+  const isCrowded = Math.min(...gaps) < (values.at(-1)! - values[0]!) / 12;
+  return values.length > 8 || isCrowded ? 8 : values;
 }
 
 function points({ dimensions, runs }: Cell, name: string, { x, of, yLabel }: Axes) {
