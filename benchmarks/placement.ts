@@ -1,5 +1,6 @@
 import { formatCpuList } from "../components/serving/cpuList.ts";
-import type { CpuPlan, NodeTopology } from "../components/serving/cpuPlan.ts";
+import type { CpuPlan } from "../components/serving/cpuPlan.ts";
+import type { NodeTopology } from "../components/serving/topology.ts";
 import { threadsOf } from "../components/serving/topology.ts";
 import type { NodePlacement } from "./spec.ts";
 

@@ -7,16 +7,8 @@ import { follow, type Resolve } from "./follow.ts";
 import { drawOrder, type Input } from "./inputs.ts";
 import { faultOf, Lanes } from "./lanes.ts";
 import { nodeName } from "./node.ts";
-import {
-  type CompleteLoad,
-  completeLoad,
-  type Host,
-  type Pacer,
-  pacerFor,
-  planOf,
-  type Share,
-  wholeLoad,
-} from "./pacer.ts";
+import { type CompleteLoad, completeLoad, pacerFor, planOf, wholeLoad } from "./pacer.ts";
+import type { Host, Pacer, Share } from "./pacers/pacer.ts";
 import type { Change } from "./pacers/schedule.ts";
 import type { Part, RateControl } from "./part.ts";
 import { protocols } from "./protocols/index.ts";

@@ -2,7 +2,8 @@ import { UserError } from "../../error.ts";
 import type { Target } from "../spec.ts";
 import { spread } from "./addresses.ts";
 import type { Batches } from "./batches.ts";
-import { multiplexed, type Pacer } from "./pacer.ts";
+import { multiplexed } from "./pacer.ts";
+import type { Pacer } from "./pacers/pacer.ts";
 import { ReplyFault } from "./protocols/fault.ts";
 import {
   type Address,

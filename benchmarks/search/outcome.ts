@@ -4,7 +4,6 @@ import { UserError } from "../../error.ts";
 import { type Settings, writeWhole } from "../sweep/store.ts";
 import type { Capacity, Tried } from "./capacity.ts";
 import type { Candidate } from "./objective.ts";
-import type { Percentile } from "./search.ts";
 
 export const SEARCH_FORMAT = "inference-stack/search-1";
 export const WINNER_FORMAT = "inference-stack/winner-1";
@@ -31,6 +30,8 @@ export interface Searched {
   readonly runs: number;
   readonly notes: readonly string[];
 }
+
+export type Percentile = "p50" | "p90" | "p95" | "p99" | "p999";
 
 /** A percentile of the latency, and what it may be at most, in milliseconds. */
 export interface Slo {

@@ -13,9 +13,7 @@ import {
   ranked,
   type Watts,
 } from "./objective.ts";
-import type { Searched } from "./outcome.ts";
-
-export type Percentile = "p50" | "p90" | "p95" | "p99" | "p999";
+import type { Percentile, Searched } from "./outcome.ts";
 
 export interface SearchRequest extends CapacityRequest {
   readonly percentile: Percentile;

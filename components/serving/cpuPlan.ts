@@ -1,18 +1,6 @@
 import { createHash } from "node:crypto";
 import { formatCpuList } from "./cpuList.ts";
-import { lowestCores, threadsOf } from "./topology.ts";
-
-/** The physical cores of one Kubernetes node. */
-export interface NodeTopology {
-  /** Value of the node's label `kubernetes.io/hostname`. */
-  readonly name: string;
-  /** By number of the NUMA node: the Linux CPU number of the first hardware thread of every core. Empty: none of its cores. */
-  readonly numa: readonly (readonly number[])[];
-  /** Hardware threads per core, of the core that has most. */
-  readonly smt: number;
-  /** CPU numbers of all hardware threads of each core, the first one first. Only needed to use more than that. */
-  readonly siblings?: readonly (readonly number[])[];
-}
+import { lowestCores, type NodeTopology, threadsOf } from "./topology.ts";
 
 export interface PlanRequest {
   readonly topology: readonly NodeTopology[];

@@ -1,5 +1,16 @@
 import { parseCpuList } from "./cpuList.ts";
-import type { NodeTopology } from "./cpuPlan.ts";
+
+/** The physical cores of one Kubernetes node. */
+export interface NodeTopology {
+  /** Value of the node's label `kubernetes.io/hostname`. */
+  readonly name: string;
+  /** By number of the NUMA node: the Linux CPU number of the first hardware thread of every core. Empty: none of its cores. */
+  readonly numa: readonly (readonly number[])[];
+  /** Hardware threads per core, of the core that has most. */
+  readonly smt: number;
+  /** CPU numbers of all hardware threads of each core, the first one first. Only needed to use more than that. */
+  readonly siblings?: readonly (readonly number[])[];
+}
 
 /** Where Linux tells of its CPUs; paths in `Sysfs` are below it. */
 export const SYSFS = "/sys/devices/system";

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result } from "../../benchmarks/result.ts";
-import type { NodeTopology } from "../../components/serving/cpuPlan.ts";
+import type { NodeTopology } from "../../components/serving/topology.ts";
 import { UserError } from "../../error.ts";
 import { CONTEXT, loadImages, startCluster } from "../cluster/cluster.ts";
 import { readTopology } from "../cluster/topology.ts";

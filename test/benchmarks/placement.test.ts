@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { misplaced } from "../../benchmarks/client/placement.ts";
 import { placementOf } from "../../benchmarks/placement.ts";
 import { formatCpuList } from "../../components/serving/cpuList.ts";
-import { type NodeTopology, planCpus } from "../../components/serving/cpuPlan.ts";
+import { planCpus } from "../../components/serving/cpuPlan.ts";
+import type { NodeTopology } from "../../components/serving/topology.ts";
 
 const topology: NodeTopology = {
   name: "n",

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseCpuList } from "../../components/serving/cpuList.ts";
-import { type NodeTopology, planCpus } from "../../components/serving/cpuPlan.ts";
+import { planCpus } from "../../components/serving/cpuPlan.ts";
+import type { NodeTopology } from "../../components/serving/topology.ts";
 import { stackNodes, withFormerNodes } from "../../local/stack/nodes.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);

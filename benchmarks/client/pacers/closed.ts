@@ -1,5 +1,5 @@
 import type { ClosedLoop } from "../../spec.ts";
-import type { Host, Pacer } from "../pacer.ts";
+import type { Host, Pacer } from "./pacer.ts";
 
 /**
  * Clients that send the next request when their last one ended: it is due at that moment.

@@ -1,6 +1,6 @@
-import type { Host, Pacer, Share } from "../pacer.ts";
 import { Samples } from "../samples.ts";
 import { type Mlperf, requestsPerQuery } from "./mlperf.ts";
+import type { Host, Pacer, Share } from "./pacer.ts";
 
 /**
  * MLPerf's Offline: a single query, all of whose samples are due at once; each connection carries one request at a time. The

@@ -1,5 +1,5 @@
-import type { Host, Pacer, Share } from "../pacer.ts";
 import { Alarm } from "./alarm.ts";
+import type { Host, Pacer, Share } from "./pacer.ts";
 import { applyChanges, type Change, type Plan, rateAt, Schedule } from "./schedule.ts";
 
 export interface OpenOptions {

@@ -1,6 +1,6 @@
-import type { Host, Pacer } from "../pacer.ts";
 import { Samples } from "../samples.ts";
 import { type Mlperf, requestsPerQuery } from "./mlperf.ts";
+import type { Host, Pacer } from "./pacer.ts";
 
 /**
  * MLPerf's SingleStream and MultiStream: one query at a time, the next one due when the last was answered, until both the

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatCpuList } from "../../../components/serving/cpuList.ts";
-import { type NodeTopology, PlanError, type PlanRequest, planCpus } from "../../../components/serving/cpuPlan.ts";
+import { PlanError, type PlanRequest, planCpus } from "../../../components/serving/cpuPlan.ts";
+import type { NodeTopology } from "../../../components/serving/topology.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const twoSockets: NodeTopology = { name: "node1", numa: [range(0, 23), range(24, 47)], smt: 2 };
