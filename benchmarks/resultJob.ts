@@ -1,11 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-
-interface Metadata {
-  readonly namespace: string;
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-}
+import type { Metadata } from "../components/labels.ts";
 
 export interface ResultJobArgs {
   /** Of the Job; its labels are also those of its pod. */

@@ -1,3 +1,10 @@
+/** Metadata of an object in a namespace. */
+export interface Metadata {
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** Labels everything of one component carries: what it is, which one, and that it belongs to this program. */
 export function labelsOf(component: string, instance: string): Record<string, string> {
   return {

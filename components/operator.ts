@@ -1,18 +1,12 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import type { Metadata } from "./labels.ts";
 import { ENFORCE_RESTRICTED } from "./restricted.ts";
-
-interface Metadata {
-  /** The operator's own namespace, which it gets to itself. */
-  readonly namespace: string;
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-}
 
 /** How long an operator may take to come up, its image's pull included. */
 const READY_SECONDS = 180;
 
-/** What an operator needs before it can be allowed anything: the kind it looks after, a namespace, and an account. */
+/** What an operator needs before it can be allowed anything: the kind it looks after, a namespace to itself, and an account. */
 export function operatorGround(
   { namespace, name, labels }: Metadata,
   kind: {

@@ -1,12 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-
-/** Of an object in a namespace. */
-interface Metadata {
-  readonly namespace: string;
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-}
+import type { Metadata } from "./labels.ts";
 
 export type Rules = k8s.types.input.rbac.v1.PolicyRule[];
 

@@ -4,8 +4,7 @@ import { CoreV1Api, KubeConfig, type V1Node, type V1Pod } from "@kubernetes/clie
 import { dump } from "js-yaml";
 import { publicImages } from "../components/images.ts";
 import { restrictedContainer, restrictedPod } from "../components/restricted.ts";
-import type { NodeTopology } from "../components/serving/topology.ts";
-import { SYSFS, SYSFS_FILES, type Sysfs, topologyOf } from "../components/serving/topology.ts";
+import { type NodeTopology, SYSFS, SYSFS_FILES, type Sysfs, topologyOf } from "../components/serving/topology.ts";
 import { UserError } from "../error.ts";
 
 export interface TopologyOptions {

@@ -32,11 +32,11 @@ export function reportOf(
     createdAt: string;
     skipped: readonly Skipped[];
     slo?: number;
-    searches?: readonly Outcome[];
+    searches: readonly Outcome[];
   },
 ): Report {
   const groups = Map.groupBy(runs, (run) => `${environmentInWords(run)}\n${run.result.target.model}`);
-  const sections = [...groups.values()].map((own) => sectionOf(own, options.slo, options.searches ?? []));
+  const sections = [...groups.values()].map((own) => sectionOf(own, options.slo, options.searches));
   const { title, createdAt, skipped } = options;
   return { title, createdAt, sections, skipped };
 }

@@ -1,5 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
 import { UserError } from "../../error.ts";
 import { type Settings, writeWhole } from "../sweep/store.ts";
 import type { Capacity, Tried } from "./capacity.ts";
@@ -96,20 +95,13 @@ export function winnerOf({ stack, endedAt, searched, best }: Outcome): Winner | 
 export const writeOutcome = (file: string, outcome: Outcome | Winner): void =>
   writeWhole(file, `${JSON.stringify(outcome, null, 2)}\n`);
 
-/** The outcomes of searches in a folder, or of a single file; what is none is left out. */
-export function readOutcomes(path: string): Outcome[] {
-  const isFolder = existsSync(path) && statSync(path).isDirectory();
-  const all = isFolder
-    ? readdirSync(path, { recursive: true, encoding: "utf8" }).map((name) => join(path, name))
-    : [path];
-  return all.filter((file) => file.endsWith(".json")).flatMap((file) => readOutcome(file) ?? []);
-}
+export const isOutcome = (value: unknown): value is Outcome =>
+  (value as Partial<Outcome> | null | undefined)?.format === SEARCH_FORMAT;
 
 /** @returns undefined if the file is not there, or is none */
 export function readOutcome(file: string): Outcome | undefined {
-  if (!existsSync(file)) return undefined;
-  const outcome = parse(readFileSync(file, "utf8")) as Partial<Outcome> | null | undefined;
-  return outcome?.format === SEARCH_FORMAT ? (outcome as Outcome) : undefined;
+  const value = existsSync(file) ? parse(readFileSync(file, "utf8")) : undefined;
+  return isOutcome(value) ? value : undefined;
 }
 
 /** @throws UserError if the file is no winner */

@@ -74,23 +74,40 @@ export function writeRun(folder: string, run: Run): string {
   return file;
 }
 
+/** What is in a folder of runs. */
+export interface Stored {
+  readonly runs: StoredRun[];
+  readonly skipped: Skipped[];
+  /** Files of ours that are something else, parsed, by their paths. */
+  readonly others: ReadonlyMap<string, unknown>;
+}
+
 /**
  * All runs of a folder, or of a part of one, or of a single file, in order of time, and the files that are none. A plain result, as
  * `npm start` keeps it, is a run of a cell of its own. A folder that is not there has no runs.
  */
-export async function readRuns(path: string): Promise<{ runs: StoredRun[]; skipped: Skipped[] }> {
-  const files = filesOf(path);
+export async function readRuns(path: string): Promise<Omit<Stored, "others">> {
+  const { runs, skipped } = await readFolder(path);
+  return { runs, skipped };
+}
+
+/** The same, with what else of ours is there. */
+export async function readFolder(path: string): Promise<Stored> {
   const runs: StoredRun[] = [];
   const skipped: Skipped[] = [];
-  for (const file of files)
+  const others = new Map<string, unknown>();
+  for (const file of filesOf(path))
     try {
-      const run = readRun(await readFile(file, "utf8"), resolve(file));
-      if (run) runs.push({ ...run, file });
+      const text = await readFile(file, "utf8");
+      const value = parse(text) as Parsed | null;
+      if (value === null || typeof value !== "object") throw new UserError("it is not a result");
+      if (isOther(value)) others.set(file, value);
+      else runs.push({ ...runOf(value, text, resolve(file)), file });
     } catch (error) {
       skipped.push({ file, why: (error as Error).message });
     }
   const started = ({ result }: Run) => Date.parse(result.startedAt);
-  return { runs: runs.sort((a, b) => started(a) - started(b)), skipped };
+  return { runs: runs.sort((a, b) => started(a) - started(b)), skipped, others };
 }
 
 function filesOf(path: string): string[] {
@@ -102,15 +119,15 @@ function filesOf(path: string): string[] {
     .sort();
 }
 
-/** @returns undefined for a file that is something else of ours */
-function readRun(text: string, file: string): Run | undefined {
-  const value = parse(text) as Partial<Run & { format: string; sha256: string }> & Partial<Result>;
-  if (value === null || typeof value !== "object") throw new UserError("it is not a result");
+type Parsed = Partial<Run & { format: string; sha256: string }> & Partial<Result>;
+
+const isOther = ({ schemaVersion, format }: Parsed): boolean =>
+  schemaVersion === undefined && format !== RUN_FORMAT && format?.startsWith("inference-stack/") === true;
+
+function runOf(value: Parsed, text: string, file: string): Run {
   if (value.schemaVersion !== undefined) return plainRun(parseResult(text));
-  if (value.format !== RUN_FORMAT) {
-    if (value.format?.startsWith("inference-stack/")) return undefined;
+  if (value.format !== RUN_FORMAT)
     throw new UserError(`it is not a result (format ${JSON.stringify(value.format) ?? "missing"}, not ${RUN_FORMAT})`);
-  }
   const { sha256, ...body } = value;
   if (sha256 !== digest(body)) throw new UserError("its content is not what was written (the checksum differs)");
   const { format: _, ...run } = body as Run & { format: string };

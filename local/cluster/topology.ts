@@ -1,7 +1,6 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { NodeTopology } from "../../components/serving/topology.ts";
-import { SYSFS, SYSFS_FILES, topologyOf } from "../../components/serving/topology.ts";
+import { type NodeTopology, SYSFS, SYSFS_FILES, topologyOf } from "../../components/serving/topology.ts";
 
 /** Reads this machine's NUMA nodes, cores and hardware threads. */
 export function readTopology(name: string, root = SYSFS): NodeTopology {

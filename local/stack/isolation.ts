@@ -1,6 +1,5 @@
 import { formatCpuList } from "../../components/serving/cpuList.ts";
-import type { NodeTopology } from "../../components/serving/topology.ts";
-import { threadsOf } from "../../components/serving/topology.ts";
+import { type NodeTopology, threadsOf } from "../../components/serving/topology.ts";
 import { confineSystem } from "../cluster/cgroups.ts";
 import { reservedCores } from "./nodes.ts";
 

@@ -1,6 +1,5 @@
 import { formatCpuList } from "../../components/serving/cpuList.ts";
-import type { NodeTopology } from "../../components/serving/topology.ts";
-import { lowestCores, partOf, threadsOf } from "../../components/serving/topology.ts";
+import { lowestCores, type NodeTopology, partOf, threadsOf } from "../../components/serving/topology.ts";
 import { UserError } from "../../error.ts";
 import { nodeName } from "../cluster/cluster.ts";
 import { MAX_NODES } from "../cluster/network.ts";

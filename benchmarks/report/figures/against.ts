@@ -1,7 +1,7 @@
 import * as Plot from "@observablehq/plot";
 import type { StoredRun } from "../../sweep/store.ts";
 import { type Cell, inWords, meanOf, p99Of, throughputOf, varying } from "../cells.ts";
-import { draw, INVALID, MAX_SERIES, PALETTE, short } from "../draw.ts";
+import { dotTitle, draw, latencyScale, limitLine, MAX_SERIES, PALETTE, runDots, short } from "../draw.ts";
 import type { Figure } from "./figure.ts";
 
 interface Axes {
@@ -59,30 +59,22 @@ function against(all: readonly Cell[], axes: Axes): Figure | undefined {
   const shown = series.filter((each) => ranked.includes(each)); // in their own order
   const runs = shown.flatMap(({ name, cells }) => cells.flatMap((cell) => points(cell, name, axes)));
   if (runs.length === 0) return undefined;
-  const values = runs.map(({ y }) => y);
-  const isWide = axes.best === "smallest" && Math.max(...values) > 20 * Math.min(...values);
+  const scale = axes.best === "smallest" ? latencyScale(runs.map(({ y }) => y)) : { zero: true };
   const svg = draw({
     x: {
       label: axes.xLabel,
       tickFormat: String,
       ticks: legible(dimensions.get(axes.x)!.map(Number)),
     },
-    y: { label: axes.yLabel, ...(isWide ? { type: "log" } : { zero: true }) },
+    y: { label: axes.yLabel, ...scale },
     color: { domain: shown.map(({ name }) => name), range: [...PALETTE], legend: others.length > 0 },
     marks: [
-      ...(axes.limit ? limit(axes.limit) : []),
+      ...(axes.limit ? limitLine(axes.limit) : []),
       Plot.line(
         shown.flatMap(({ means }) => means),
         { x: "x", y: "y", z: "name", stroke: "name", sort: "x" },
       ),
-      Plot.dot(
-        runs.filter(({ valid }) => valid),
-        { x: "x", y: "y", fill: "name", r: 2.5, title: "title" },
-      ),
-      Plot.dot(
-        runs.filter(({ valid }) => !valid),
-        { x: "x", y: "y", r: 4, title: "title", ...INVALID },
-      ),
+      ...runDots(runs, "name"),
     ],
   });
   const left = series.length - shown.length;
@@ -105,14 +97,9 @@ function legible(values: readonly number[]): number | readonly number[] {
 function points({ dimensions, runs }: Cell, name: string, { x, of, yLabel }: Axes) {
   return runs.flatMap((run) => {
     const y = of(run);
-    const { valid, reasons } = run.result.verdict;
+    const { verdict } = run.result;
     if (y === null || y <= 0) return [];
-    const title = `${inWords(dimensions)}: ${short(y)} ${yLabel}${valid ? "" : `\nINVALID: ${reasons.join(" ")}`}`;
-    return [{ x: Number(dimensions[x]), y, name, valid, title }];
+    const title = dotTitle(`${inWords(dimensions)}: ${short(y)} ${yLabel}`, verdict);
+    return [{ x: Number(dimensions[x]), y, name, valid: verdict.valid, title }];
   });
 }
-
-export const limit = ({ value, label }: NonNullable<Axes["limit"]>) => [
-  Plot.ruleY([value], { stroke: "#c00", strokeDasharray: "6 3" }),
-  Plot.text([label], { y: value, frameAnchor: "right", dy: -7, fill: "#c00", textAnchor: "end" }),
-];

@@ -3,8 +3,7 @@ import type { Outcome, Searched, Slo } from "../../search/outcome.ts";
 import { pointInWords } from "../../sweep/axes.ts";
 import type { StoredRun } from "../../sweep/store.ts";
 import { cellsOf } from "../cells.ts";
-import { draw, INVALID, PALETTE, short } from "../draw.ts";
-import { limit } from "./against.ts";
+import { dotTitle, draw, latencyScale, limitLine, PALETTE, runDots, short } from "../draw.ts";
 import type { Figure } from "./figure.ts";
 
 /** What a search looked at, a figure for each configuration of which there are runs among these. */
@@ -23,9 +22,11 @@ function figureOf(
     const own = all.filter(({ result }) => keys.includes(result.key));
     return own.flatMap((run) => {
       const y = run.result.latencyMs[slo.percentile];
-      const { valid, reasons } = run.result.verdict;
-      const title = `${rate} requests/s: ${short(y ?? 0)} ms${valid ? "" : `\nINVALID: ${reasons.join(" ")}`}`;
-      return y === null ? [] : [{ run, x: rate, y, valid, title }];
+      const { verdict } = run.result;
+      if (y === null) return [];
+      return [
+        { run, x: rate, y, valid: verdict.valid, title: dotTitle(`${rate} requests/s: ${short(y)} ms`, verdict) },
+      ];
     });
   };
   const looked = tried.flatMap(({ rate, results }) => pointsOf(results, rate));
@@ -34,21 +35,13 @@ function figureOf(
   const values = [...looked, ...fresh].map(({ y }) => y);
   const rates = tried.map(({ rate }) => rate);
   const band = { x1: capacity.low ?? Math.min(...rates), x2: capacity.high ?? Math.max(...rates) };
-  const isWide = Math.max(...values) > 20 * Math.min(...values);
   const svg = draw({
     x: { label: "requests/s asked for", tickFormat: String, ticks: 8 },
-    y: { label: `${slo.percentile}, ms`, ...(isWide ? { type: "log" } : { zero: true }) },
+    y: { label: `${slo.percentile}, ms`, ...latencyScale(values) },
     marks: [
       Plot.rectX([band], { x1: "x1", x2: "x2", fill: "#888", fillOpacity: 0.15 }),
-      ...limit({ value: slo.latency, label: `SLO ${slo.latency} ms` }),
-      Plot.dot(
-        looked.filter(({ valid }) => valid),
-        { x: "x", y: "y", fill: PALETTE[0], r: 2.5, title: "title" },
-      ),
-      Plot.dot(
-        looked.filter(({ valid }) => !valid),
-        { x: "x", y: "y", r: 4, title: "title", ...INVALID },
-      ),
+      ...limitLine({ value: slo.latency, label: `SLO ${slo.latency} ms` }),
+      ...runDots(looked, PALETTE[0]),
       Plot.dot(fresh, { x: "x", y: "y", stroke: PALETTE[1], symbol: "diamond", r: 5, title: "title" }),
     ],
   });
